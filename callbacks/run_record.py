@@ -1,0 +1,145 @@
+"""Keep the run's folder: environment, cost, history and state."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.data import extract_batch_size
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import Tensor
+
+from requery.cost import CostMeter
+from requery.errors import RunError
+from requery.record import RunFolder
+from requery.results import write_predictions, write_test
+
+
+class RunRecord(Callback):
+    """Write `environment.json`, `history.jsonl`, `cost.json` and `status.json` of a run (rank zero only).
+
+    The module's `cost` (a `CostMeter`) is what the run costs; this adds the stages `train` and `test` to it.
+    Hashes of the data come from the data module's `data_digests` (split -> SHA-256) where it has them.
+
+    Args:
+        folder: the run's folder.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = RunFolder(folder)
+        self._seen: dict[str, Tensor] = {}
+        self._stage: str | None = None
+        self._began = 0.0
+        self._items = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Say that the run has begun, and where."""
+        if not trainer.is_global_zero:
+            return
+        seed = os.environ.get("PL_GLOBAL_SEED")
+        digests = getattr(getattr(trainer, "datamodule", None), "data_digests", None)
+        self.folder.write_environment(digests, None if seed is None else int(seed))
+        self.folder.write_status("running", sys.argv)
+        _cost(pl_module).resume(self.folder.file("cost.json"))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start timing the stage `train`."""
+        self._start("train")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the batch's items, all processes' together."""
+        self._items += _size(batch) * trainer.world_size
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch's row: the metrics logged in it."""
+        metrics = dict(trainer.callback_metrics)
+        fresh = {name: float(new) for name, new in metrics.items() if not _same(new, self._seen.get(name))}
+        self._seen = metrics
+        if trainer.is_global_zero:
+            self.folder.append_history({"epoch": trainer.current_epoch, "step": trainer.global_step, **fresh})
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the stage to the cost."""
+        self._stop(pl_module)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start timing the stage `test`."""
+        self._start("test")
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Count the batch's items, all processes' together."""
+        self._items += _size(batch) * trainer.world_size
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the stage to the cost, and write what was measured."""
+        self._stop(pl_module)
+        tested = getattr(pl_module, "tested", None)
+        if trainer.is_global_zero and tested is not None:
+            write_test(self.folder, tested.task, tested.ranking)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the ranked lists, and the benchmark's submission files where it has a server."""
+        tested = getattr(pl_module, "tested", None)
+        if trainer.is_global_zero and tested is not None:
+            write_predictions(self.folder, tested.task, tested.ranking)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Say that the command is done; Lightning comes here only when nothing failed."""
+        if trainer.is_global_zero:
+            self._close(pl_module, "finished")
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Say what stopped the run."""
+        if trainer.is_global_zero:
+            self._stop(pl_module)
+            # What stopped the run may stop this too (a full disk), and its error is the one to show.
+            with suppress(RunError):
+                self._close(pl_module, "failed", f"{type(exception).__name__}: {exception}")
+
+    def _close(self, pl_module: LightningModule, state: str, message: str | None = None) -> None:
+        self.folder.write_json("cost.json", _cost(pl_module).as_dict())
+        self.folder.write_status(state, sys.argv, message)
+
+    def _start(self, stage: str) -> None:
+        self._stage, self._began, self._items = stage, time.perf_counter(), 0
+
+    def _stop(self, pl_module: LightningModule) -> None:
+        if self._stage is not None:
+            _cost(pl_module).add(self._stage, time.perf_counter() - self._began, self._items)
+            self._stage = None
+
+
+def _same(value: Tensor, earlier: Tensor | None) -> bool:
+    """Whether a metric is the one seen before: Lightning goes on showing what an epoch did not log again.
+
+    A value logged again has its own memory, and that of the earlier one, still held, is not reused.
+    """
+    return earlier is not None and value.data_ptr() == earlier.data_ptr()
+
+
+def _cost(pl_module: LightningModule) -> CostMeter:
+    cost = pl_module.cost
+    assert isinstance(cost, CostMeter), f"{type(pl_module).__name__}.cost must be a CostMeter"
+    return cost
+
+
+def _size(batch: Any) -> int:
+    try:
+        return extract_batch_size(batch)
+    except (MisconfigurationException, RecursionError):  # no tensor in it
+        return 0

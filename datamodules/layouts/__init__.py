@@ -1,0 +1,1 @@
+"""Official file layouts: files in, checked records out."""

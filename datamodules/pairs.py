@@ -1,0 +1,35 @@
+"""Image–text pairs of any benchmark that has captions, for pre-training."""
+
+from __future__ import annotations
+
+from torch.utils.data import DataLoader
+
+from datamodules.base import RetrievalDataModule, index_loader
+from datamodules.sampling import EpochShuffle
+from requery.task import RetrievalTask
+
+
+class PairsDataModule(RetrievalDataModule):
+    """Serves the images of another DataModule with their captions; batches are numbers of pairs.
+
+    Args:
+        source: a DataModule with `pairs(split)`: ShapesDataModule, KarpathyDataModule.
+        batch_size: pairs per step; the last, smaller batch of an epoch is left out.
+        seed: seed of the order.
+    """
+
+    def __init__(self, source: RetrievalDataModule, batch_size: int = 256, seed: int = 0) -> None:
+        super().__init__(batch_size=batch_size, seed=seed)
+        self.source = source
+
+    def build_task(self, split: str) -> RetrievalTask:
+        """The source's task."""
+        return self.source.task(split)
+
+    def pairs(self, split: str) -> list[tuple[int, tuple[str, ...]]]:
+        """Position of each image in `task(split).images`, with its captions."""
+        return self.source.pairs(split)
+
+    def train_dataloader(self) -> DataLoader[int]:
+        n = len(self.pairs("train"))
+        return index_loader(n, self.batch_size, EpochShuffle(n, self.seed), drop_last=True)

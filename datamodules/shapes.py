@@ -1,0 +1,64 @@
+"""Shapes, the generated benchmark with exactly known truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from datamodules.base import RetrievalDataModule
+from requery.shapes.scene import ShapesConfig
+from requery.shapes.tasks import build, captions
+from requery.task import RetrievalTask
+
+WORDINGS = 8
+"""Captions of one image that pre-training draws from."""
+
+
+@dataclass(frozen=True)
+class Families:
+    """How many families of each split are used.
+
+    Args:
+        train: families of the train split (each `world.variants` images, `world.queries` queries).
+        val: families of the val split.
+        test: families of the test split.
+    """
+
+    train: int = 1200
+    val: int = 50
+    test: int = 334
+
+
+class ShapesDataModule(RetrievalDataModule):
+    """Generated images, texts and queries; nothing is stored or downloaded.
+
+    Args:
+        task: `composed`, `text_to_image`, `image_to_text` or `knowledge`.
+        world: the world's settings; the defaults are the published benchmark.
+        families: the size of each split.
+        batch_size: training queries per step.
+        seed: seed of the training order (the world has its own).
+        num_workers: worker processes that draw images while the cache is filled.
+    """
+
+    def __init__(
+        self,
+        task: Literal["composed", "text_to_image", "image_to_text", "knowledge"] = "composed",
+        world: ShapesConfig = ShapesConfig(),
+        families: Families = Families(),
+        batch_size: int = 64,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size=batch_size, seed=seed, num_workers=num_workers)
+        self.kind, self.world, self.families = task, world, families
+
+    def build_task(self, split: str) -> RetrievalTask:
+        """Generate one split."""
+        return build(self.world, self.kind, split, getattr(self.families, split))
+
+    def pairs(self, split: str) -> list[tuple[int, tuple[str, ...]]]:
+        """Each image of a split with `WORDINGS` captions."""
+        n = getattr(self.families, split) * self.world.variants
+        worded = [captions(self.world, split, n, wording) for wording in range(WORDINGS)]
+        return [(i, tuple(of_all[i].text for of_all in worded)) for i in range(n)]

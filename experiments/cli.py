@@ -1,0 +1,261 @@
+"""`fit`, `validate`, `test` and `predict`: LightningCLI in a run folder of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from argparse import ArgumentError
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar, RichProgressBar, TQDMProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from callbacks.run_record import RunRecord
+from callbacks.wandb_logger import SafeWandbLogger, has_account
+from datamodules.base import RetrievalDataModule
+from experiments.config_errors import explain
+from experiments.run_options import checkpoint_of, open_run, read_options
+from requery.errors import ConfigError, RequeryError, RunError
+from requery.files import atomic_bytes
+from requery.record import RunFolder
+
+TRAINER_DEFAULTS = {
+    "accelerator": "auto",
+    "use_distributed_sampler": False,  # our samplers split by process themselves
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "log_every_n_steps": 10,
+}
+NOISE = (
+    ".*does not have many workers.*",
+    ".*isinstance.treespec, LeafSpec.*",
+    ".*smaller than the logging interval.*",
+    ".*callbacks used to create the checkpoint need to be provided.*",
+)
+"""Warnings of Lightning about what is as it should be here."""
+
+
+class RequeryCLI(LightningCLI):
+    """Parse one command's settings and, unless told otherwise, run it.
+
+    What is given on the command line wins over config files, these over the hyper-parameters kept in the
+    checkpoint, and these over defaults.
+
+    Args:
+        command: `fit`, `validate`, `test` or `predict`.
+        args: the arguments after it.
+        execute: False only resolves the settings: no model, no folder.
+    """
+
+    folder: RunFolder
+
+    def __init__(self, command: str, args: Sequence[str], execute: bool = True) -> None:
+        self._command, self._execute = command, execute
+        self.options = read_options(args)
+        self._checkpoint = checkpoint_of(self.options, command)
+        strict = {"exit_on_error": False, "allow_abbrev": False}
+        super().__init__(
+            LightningModule,
+            RetrievalDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=None,  # it refuses a second run; see _open_folder
+            trainer_defaults=TRAINER_DEFAULTS,
+            seed_everything_default=0,
+            parser_kwargs={**strict, command: strict},
+            auto_configure_optimizers=False,
+            args=[command, *self._with_checkpoint(args)],
+        )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Only the command asked for: each parser takes a noticeable time to build."""
+        return {self._command: LightningCLI.subcommands()[self._command]}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the options about the run folder, and safe defaults."""
+        add = parser.add_argument
+        add("--experiment", type=str | None, help="folder under runs_root (default: the config file's name)")
+        add("--run", type=str | None, help="name of the new run (default: the time of day)")
+        add("--resume", type=str | None, help="continue the run of this name, or 'latest'")
+        add("--runs_root", type=str, default="runs", help="folder of all runs")
+        best = "metric whose highest value makes checkpoints/best.ckpt; null keeps the last epoch only"
+        add("--monitor", type=str | None, default="val/recall@1", help=best)
+        parser.link_arguments("seed_everything", "model.init_args.seed")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+
+    def _prepare_subcommand_parser(self, *args: Any, **kwargs: Any) -> LightningArgumentParser:
+        parser = super()._prepare_subcommand_parser(*args, **kwargs)
+        parser.set_defaults(weights_only=True)
+        if self._command == "predict":
+            parser.set_defaults(return_predictions=False)  # the module writes them as they come
+        return parser
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, and say in one line what is wrong.
+
+        Raises:
+            ConfigError: a key is unknown or a value does not fit its type.
+        """
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            options = [a.dest for a in self._parser(self._command)._actions if not a.dest.endswith("help")]
+            raise ConfigError(explain(str(error), options)) from None
+
+    def _with_checkpoint(self, args: Sequence[str]) -> list[str]:
+        """Put the checkpoint's hyper-parameters first, where everything given wins over them."""
+        if self._checkpoint is None:
+            return list(args)
+        path = ["--ckpt_path", str(self._checkpoint)]
+        model = _hyper_parameters(self._checkpoint)
+        if model is None:
+            return [*args, *path]
+        print(f"model settings not given here come from {self._checkpoint}")
+        return ["--model", json.dumps(model), *args, *path]
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: LightningCLI would let the checkpoint win over what is given (see `_with_checkpoint`)."""
+
+    def resolved(self) -> dict[str, Any]:
+        """The settings in full, fit to be given as `--config`: they name no run to make or continue."""
+        self._dump_config()
+        return {**self.config_dump, "experiment": self.options.experiment, "run": None, "resume": None}
+
+    def instantiate_classes(self) -> None:
+        """Build model, data and trainer, unless only the settings are wanted.
+
+        Raises:
+            RequeryError: a class refuses its arguments; jsonargparse would bury its message.
+        """
+        if not self._execute:
+            return
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise _root(error) from None
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        if self._execute:
+            super()._run_subcommand(subcommand)
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        """Attach what every run has: its record, checkpoints, a progress bar and the W&B mirror."""
+        self._open_folder()  # only now: settings that model or data refuse leave no folder behind
+        given = config.get("callbacks") or []
+        given = given if isinstance(given, list) else [given]
+        config["callbacks"] = [*given, *self._own_callbacks(config, given)]
+        if config.get("logger") in (None, True):
+            config["logger"] = SafeWandbLogger(
+                self.folder.path, name=f"{self.options.experiment}/{self.folder.name}"
+            )
+        config["default_root_dir"] = config.get("default_root_dir") or str(self.folder.path)
+        return super()._instantiate_trainer(config, callbacks)
+
+    def _open_folder(self) -> None:
+        """Make or find the run's folder and write the resolved config into it."""
+        self.folder = open_run(self.options)
+        config = self.folder.file("config.yaml")
+        if config.exists():  # a test after a fit, a resumed fit: config.yaml is that of the first command
+            config = self.folder.file(f"config_{self._command}.yaml")
+        _write_yaml(config, self.resolved())
+
+    def _own_callbacks(self, config: dict[str, Any], given: list[Callback]) -> list[Callback]:
+        own: list[Callback] = [RunRecord(self.folder.path)]
+        has_bar = any(isinstance(callback, ProgressBar) for callback in given)
+        if config.get("enable_progress_bar") is not False and not has_bar:
+            own.append(RichProgressBar() if sys.stdout.isatty() else TQDMProgressBar(refresh_rate=20))
+        if self._command != "fit":
+            config["enable_checkpointing"] = False
+        elif config.get("enable_checkpointing") is not False:
+            own += checkpoints(self.folder.file("checkpoints"), self.config["fit"]["monitor"])
+        return own
+
+
+def checkpoints(folder: Path, monitor: str | None) -> list[Callback]:
+    """Keep `last.ckpt` after every epoch and, where a metric is monitored, `best.ckpt`."""
+    # Not save_last=True: alone, with save_top_k=0, it saves once, at the end of the training.
+    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    if monitor is None:
+        return [last]
+    return [ModelCheckpoint(folder, "best", monitor=monitor, mode="max", enable_version_counter=False), last]
+
+
+def _root(error: BaseException) -> BaseException:
+    """The error of ours that another was raised from, else the error itself."""
+    cause = error.__cause__ or error.__context__
+    if cause is None or isinstance(error, RequeryError):
+        return error
+    root = _root(cause)
+    return root if isinstance(root, RequeryError) else error
+
+
+def _hyper_parameters(path: Path) -> dict[str, Any] | None:
+    """The model's class and arguments as a checkpoint keeps them; None where it keeps none."""
+    if not path.is_file():
+        raise RunError(f"there is no checkpoint {path}; check --ckpt_path")
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+    except Exception as error:
+        raise RunError(f"{path} is not a checkpoint that can be loaded safely ({error})") from error
+    arguments = dict(content.get("hyper_parameters", {}))
+    arguments.pop("_instantiator", None)
+    class_path = arguments.pop("_class_path", None)
+    return None if class_path is None else {"class_path": class_path, "init_args": arguments}
+
+
+@rank_zero_only
+def _write_yaml(path: Path, content: dict[str, Any]) -> None:
+    atomic_bytes(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+
+
+def resolve(command: str, args: Sequence[str]) -> dict[str, Any]:
+    """The full settings a command would run with, as `config.yaml` holds them, without building anything.
+
+    Raises:
+        ConfigError: a key is unknown or a value does not fit its type.
+    """
+    _quieten()
+    return RequeryCLI(command, args, execute=False).resolved()
+
+
+def run(command: str, args: Sequence[str]) -> Path:
+    """Run a command in this process.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        RequeryError: what was asked cannot be done.
+    """
+    _quieten()
+    try:
+        cli = RequeryCLI(command, args)
+    except MisconfigurationException as error:
+        raise ConfigError(str(error)) from error
+    if isinstance(cli.trainer.logger, SafeWandbLogger):
+        cli.trainer.logger.close()
+    return cli.folder.path
+
+
+def _quieten() -> None:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message=message)
+    if not has_account():
+        os.environ.setdefault("WANDB_SILENT", "true")
+
+
+def main(command: str, args: Sequence[str]) -> None:
+    """Entry of `python -m experiments fit|validate|test|predict`."""
+    print(f"run folder: {run(command, args)}")

@@ -1,0 +1,61 @@
+"""Put everything together: run folders in, one self-contained HTML page out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from experiments.report import table
+from experiments.report.arms import sections
+from experiments.report.cost import cost_of, environment_facts, stage_names
+from experiments.report.load import Loaded
+from experiments.report.pictures import Album
+from experiments.report.rows import MARKS
+from experiments.report.section import Options, view
+from requery.errors import ConfigError
+
+HERE = Path(__file__).parent
+
+
+def render(loaded: Loaded, options: Options = Options()) -> str:
+    """Write the page.
+
+    Args:
+        loaded: what was found in the run folders.
+        options: what the user chose.
+
+    Raises:
+        ConfigError: no arm has the name of the baseline asked for.
+    """
+    found, repeats = sections(loaded.tested, loaded.trained)
+    arms = [arm for section in found for arm in section.arms]
+    names = [arm.name for arm in arms]
+    if options.baseline is not None and options.baseline not in names:
+        raise ConfigError(f"no arm is called {options.baseline!r}; choose one of {', '.join(names)}")
+    album = Album()
+    views = [view(section, options, album, found) for section in found]
+    costs = [cost_of(arm) for arm in arms]
+    shared, differing = environment_facts([run for section in found for run in section.runs])
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=table.percent, duration=table.duration)
+    return environment.get_template("page.html").render(
+        views=views,
+        title=", ".join(dict.fromkeys(s.protocol for s in found if s.protocol)) or "no tested run",
+        runs=len(loaded.tested) + len(loaded.trained),
+        costs=costs,
+        stages=stage_names(costs),
+        shared=shared,
+        differing=differing,
+        problems=[*loaded.problems, *repeats],
+        album=album,
+        options=options,
+        marks=MARKS,
+        table=table,
+    )

@@ -1,0 +1,7 @@
+"""Thin shells around the methods."""
+
+from lightning_modules.fusion import FusionModule
+from lightning_modules.pretraining import Blip2Pretraining, ClipPretraining
+from lightning_modules.qure import QuReModule
+
+__all__ = ["Blip2Pretraining", "ClipPretraining", "FusionModule", "QuReModule"]

@@ -1,0 +1,179 @@
+"""QuRe: a query encoder trained against hard negatives that are defined anew as it learns (2507.12416)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from lightning_modules.retrieval import RetrievalModule
+from requery.errors import ConfigError
+from requery.losses.bradley_terry import bradley_terry
+from requery.losses.info_nce import info_nce
+from requery.negatives import NegativeSets, Strategy, UniformNegatives
+from requery.negatives.audit import false_negative_rate
+from requery.negatives.strategies import StrategyName
+from requery.rng import draws
+from requery.schedules import cosine_per_epoch
+from requery.scoring import max_token_score
+
+IN_BATCH = "in_batch"
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """What a query is trained against.
+
+    Args:
+        strategy: `two_drop` is the paper's rule, `two_drop_window` the same within `window` items after the
+            target, `all`, `top_k` and `after_target_top_k` its comparisons; `in_batch` trains with InfoNCE
+            against the other queries' targets instead of Bradley–Terry.
+        per_query: negatives sampled per query and step (1 in the paper; 3 and 5 average the loss).
+        k: items of `top_k` and `after_target_top_k`.
+        window: items after the target that `two_drop_window` looks at.
+        consecutive_threshold: two drops at most so far apart are not a pair (1 in the official code).
+        exclude_reference: never use the reference image as a negative. The official CIRR code does use it.
+    """
+
+    strategy: Literal["in_batch"] | StrategyName = "two_drop_window"
+    per_query: int = 1
+    k: int = 100
+    window: int = 100
+    consecutive_threshold: int = 1
+    exclude_reference: bool = False
+
+    def __post_init__(self) -> None:
+        if self.per_query < 1:
+            raise ConfigError(f"negatives.per_query is {self.per_query}; it must be at least 1")
+        known = (IN_BATCH, *get_args(StrategyName))
+        if self.strategy not in known:
+            raise ConfigError(f"negatives.strategy {self.strategy!r} is none of {', '.join(known)}")
+
+    @property
+    def rule(self) -> Strategy | None:
+        """The rule of the definitions; None for in-batch negatives."""
+        if self.strategy == IN_BATCH:
+            return None
+        return Strategy(
+            self.strategy, self.k, self.window, self.consecutive_threshold, self.exclude_reference
+        )
+
+
+class QuReModule(RetrievalModule):
+    """Trains the Q-Former; the gallery side is the same Q-Former, the vision tower is frozen.
+
+    Until HardNegativeRefresh has defined sets, negatives are drawn from the whole corpus (the warm-up).
+
+    Args:
+        backbone: checkpoint folder or hub id of BLIP-2.
+        revision: commit of a hub id.
+        negatives: what a query is trained against.
+        lr: learning rate of the first epoch (5e-6 FashionIQ, 1e-5 CIRR in the paper); half a cosine per epoch
+            towards a hundredth of it.
+        weight_decay: AdamW's, on all trained parameters in one group as in the official code.
+        min_temperature: the temperature is clamped to at least this in the loss. The paper leaves it free
+            (0): under hard negatives it then falls tenfold.
+        cache: folder of the feature cache.
+        seed: seed of dropout and of the negatives drawn.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        revision: str | None = None,
+        negatives: Negatives = Negatives(),
+        lr: float = 1e-5,
+        weight_decay: float = 0.05,
+        min_temperature: float = 0.0,
+        cache: str = ".cache/requery",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(backbone=backbone, revision=revision, cache=cache, seed=seed)
+        self.save_hyperparameters()
+        self.negatives, self.lr, self.weight_decay = negatives, lr, weight_decay
+        self.min_temperature = min_temperature
+        self.sets: NegativeSets | UniformNegatives | None = None
+
+    # ---- what HardNegativeRefresh asks for ----
+
+    @property
+    def rule(self) -> Strategy | None:
+        """How negatives are chosen; None where they come with the batch."""
+        return self.negatives.rule
+
+    def encode_training_queries(self) -> Tensor:
+        """`(M, D)` with the current weights."""
+        task = self.task("train")
+        with self.evaluating(task):
+            return self.encode_queries(self.query_batch(task, task.all_queries())).cpu()
+
+    def encode_corpus(self) -> Tensor:
+        """`(N, T, D)` with the current weights."""
+        task = self.task("train")
+        with self.evaluating(task):
+            return self.encode_gallery(task)
+
+    # ---- training ----
+
+    def on_train_epoch_start(self) -> None:
+        # dropout repeats when a run is resumed at this epoch
+        torch.manual_seed(int(draws(self.seed, self.current_epoch) >> 1))
+
+    def temperature(self) -> Tensor:
+        """`()`: what scores are divided by in the loss."""
+        return self.backbone.temperature.clamp(min=self.min_temperature)
+
+    def training_step(self, index: Tensor) -> Tensor:
+        task = self.task("train")
+        batch = self.query_batch(task, index)
+        reference = None if batch.image is None else self.image_tokens(task, batch.image)
+        query = self.backbone.encode_query(reference, batch.text)  # (B, D)
+        target = task.qrels.target[batch.index]
+        if self.negatives.strategy == IN_BATCH:
+            loss, rivals = self._in_batch(query, target)
+        else:
+            loss, rivals = self._against_sets(query, target, batch.index)
+        self._log_false_negatives(rivals, batch.index)
+        self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(index))
+        self.log("train/temperature", self.temperature(), on_step=False, on_epoch=True, batch_size=len(index))
+        return loss
+
+    def _in_batch(self, query: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """InfoNCE; a target that two queries share is no negative."""
+        embedded = self._gallery(target)  # (B, T, D)
+        scores = torch.einsum("qd,itd->qit", query, embedded).amax(-1) / self.temperature()
+        same = target[:, None] == target
+        rivals = torch.where(same, -1, target.expand_as(same))
+        return info_nce(scores, same=same.to(scores.device)), rivals
+
+    def _against_sets(self, query: Tensor, target: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Bradley–Terry (equations 2 and 3) against sampled negatives, `(B, K)`."""
+        assert self.sets is not None, "HardNegativeRefresh sets the negatives before the first step"
+        rivals = self.sets.sample(index, self.negatives.per_query, seed=self.seed, epoch=self.current_epoch)
+        items = torch.cat([target[:, None], rivals], dim=1)  # (B, 1 + K)
+        distinct, place = items.unique(return_inverse=True)  # an image in the batch twice is encoded once
+        embedded = self._gallery(distinct)[place.to(query.device)]  # (B, 1 + K, T, D)
+        scores = max_token_score(query, embedded) / self.temperature()
+        return bradley_terry(scores[:, 0], scores[:, 1:]), rivals
+
+    def _gallery(self, items: Tensor) -> Tensor:
+        task = self.task("train")
+        assert task.gallery_image is not None
+        return self.backbone.encode_gallery(self.image_tokens(task, task.gallery_image[items]), None)
+
+    def _log_false_negatives(self, rivals: Tensor, index: Tensor) -> None:
+        """Log the share of the negatives `(B, K)` that are in truth relevant; -1 is no negative."""
+        real = rivals >= 0
+        queries = index[:, None].expand_as(rivals)[real]
+        false, drawn = false_negative_rate(rivals[real][:, None], queries, self.task("train").qrels.relevant)
+        rate, weight = false / max(drawn, 1), max(drawn, 1)
+        self.log("negatives/false_negative_rate", rate, on_step=False, on_epoch=True, batch_size=weight)
+
+    def configure_optimizers(self) -> Any:
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
+        epochs = self.trainer.max_epochs or 1
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: cosine_per_epoch(e, epochs, 1.0))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}

@@ -1,0 +1,213 @@
+"""The shell every method shares: load a backbone, encode through the cache, test through the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from requery.backbones import Fusion, load_backbone
+from requery.cache import FeatureCache, FeatureTable, weights_digest
+from requery.cost import CostMeter
+from requery.encode import Progress, encode_blocks
+from requery.index.exact import ExactIndex
+from requery.pipeline import QueryBatch, Stages, run
+from requery.ranking.embeddings import check_embeddings
+from requery.ranking.metrics import per_query
+from requery.ranking.ranks import Ranking
+from requery.results import prediction_qrels
+from requery.task import RetrievalTask
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a test ends with; the run record writes it."""
+
+    task: RetrievalTask
+    ranking: Ranking
+
+
+class RetrievalModule(L.LightningModule):
+    """Encodes both sides of a task and tests it; methods override `stages` (and train, where they do).
+
+    Args:
+        backbone: checkpoint folder or hub id of the image–text model.
+        revision: commit of a hub id.
+        fusion: how CLIP composes a query of image and text: `image`, `text` or `sum`.
+        cache: folder of the feature cache.
+        seed: seed of everything random in the method.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        revision: str | None = None,
+        fusion: Fusion = "sum",
+        cache: str = ".cache/requery",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.backbone = load_backbone(backbone, revision, fusion)
+        self.cost, self.seed = CostMeter(), seed
+        self.cache = FeatureCache(Path(cache))
+        self.tested: Tested | None = None
+        self._features: dict[int, FeatureTable] = {}
+        self._parts: list[Ranking] = []
+
+    def stages(self) -> Stages:
+        """What this method does to a query."""
+        return Stages(encode=self.encode_queries)
+
+    # ---- encoding ----
+
+    def task(self, split: str) -> RetrievalTask:
+        """One split of the trainer's DataModule."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        task: RetrievalTask = data.task(split)
+        return task
+
+    def features(self, task: RetrievalTask) -> FeatureTable:
+        """The frozen tower's tokens of all images of a task, `(images, L, W)`; encoded once, then cached."""
+        if id(task.images) not in self._features:
+            with self.cost.stage("image_features", items=len(task.images)):
+                self._features[id(task.images)] = self.cache.features(
+                    task.images,
+                    weights=weights_digest(self.backbone.vision),
+                    preprocessing=self.backbone.preprocess.key,
+                    dtype=torch.float16,
+                    compute=lambda positions: self._tower(task, torch.tensor(list(positions))),
+                    progress=bar(f"image features ({task.split})"),
+                )
+        return self._features[id(task.images)]
+
+    def _tower(self, task: RetrievalTask, positions: Tensor) -> Tensor:
+        def block(index: Tensor) -> Tensor:
+            pixels = self.backbone.preprocess.batch([task.images.load(int(positions[i])) for i in index])
+            return self.backbone.image_features(pixels.to(self.device))
+
+        return encode_blocks(block, len(positions))
+
+    def image_tokens(self, task: RetrievalTask, positions: Tensor) -> Tensor:
+        """`(B,)` positions in `task.images` to float32 tokens `(B, L, W)` on the device."""
+        return self.features(task)[positions.cpu()].to(self.device, torch.float32)
+
+    def query_batch(self, task: RetrievalTask, index: Tensor) -> QueryBatch:
+        """Look up some queries, `(B,)`; images are positions until they are encoded, block by block."""
+        image = None if task.query_image is None else task.query_image[index.cpu()]
+        return QueryBatch(index.cpu(), image, task.texts_of(index))
+
+    def encode_queries(self, batch: QueryBatch) -> Tensor:
+        """`(B, D)` on the device, in full blocks."""
+        task = self._open_task
+
+        def block(at: Tensor) -> Tensor:
+            image = None if batch.image is None else self.image_tokens(task, batch.image[at])
+            text = None if batch.text is None else [batch.text[int(i)] for i in at]
+            return self.backbone.encode_query(image, text)
+
+        return encode_blocks(block, len(batch.index)).to(self.device)
+
+    def encode_gallery(self, task: RetrievalTask) -> Tensor:
+        """The whole gallery, `(N, T, D)` on the CPU."""
+
+        def block(at: Tensor) -> Tensor:
+            if task.gallery_image is not None:
+                return self.backbone.encode_gallery(self.image_tokens(task, task.gallery_image[at]), None)
+            assert task.gallery_text is not None
+            return self.backbone.encode_gallery(None, [task.gallery_text[int(i)] for i in at])
+
+        with self.cost.stage("encode_gallery", items=task.n_gallery):
+            return encode_blocks(block, task.n_gallery)
+
+    @contextmanager
+    def evaluating(self, task: RetrievalTask) -> Iterator[None]:
+        """Encode a task in evaluation mode, then go back to what was."""
+        earlier, training, self._open_task = getattr(self, "_open_task", None), self.training, task
+        self.eval()
+        try:
+            yield
+        finally:
+            self._open_task = earlier
+            self.train(training)
+
+    # ---- testing ----
+
+    def begin(self, split: str, scored: bool = True) -> None:
+        """Encode the gallery of a split and make ready to rank; unscored, its truth is left aside."""
+        task = self._open_task = self.task(split)
+        self._parts = []
+        if scored:
+            task.require_truth()
+        self._qrels = task.qrels if scored else prediction_qrels(task)
+        gallery = self.encode_gallery(task)
+        check_embeddings(gallery, "gallery", task.gallery_ids)
+        self.index = ExactIndex()
+        self.index.add(gallery.to(self.device))
+
+    def rank_block(self, index: Tensor) -> None:
+        """Rank a block of queries, `(B,)`."""
+        task = self._open_task
+        with self.cost.stage("rank", items=len(index)):
+            ranking = run(
+                [self.query_batch(task, index)], self.index, self.stages(), self._qrels, task.query_ids
+            )
+        self._parts.append(ranking)
+
+    def finish(self) -> Tested:
+        """Put the blocks together and log the protocol's metrics."""
+        task, ranking = self._open_task, Ranking.concat(self._parts)
+        name = "val" if self.trainer.validating or self.trainer.state.fn == "fit" else "test"
+        for metric in task.protocol.metrics:
+            value = float(per_query(metric, ranking, task.qrels).mean())
+            self.log(f"{name}/{metric}", value, prog_bar=metric == "recall@1")
+        self.tested = Tested(task, ranking)
+        return self.tested
+
+    def on_test_epoch_start(self) -> None:
+        self.begin("test")
+
+    def test_step(self, batch: Tensor) -> None:
+        self.rank_block(batch)
+
+    def on_test_epoch_end(self) -> None:
+        self.finish()
+
+    def on_validation_epoch_start(self) -> None:
+        self.begin("val")
+
+    def validation_step(self, batch: Tensor) -> None:
+        self.rank_block(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self.finish()
+
+    def predict_step(self, batch: Tensor) -> None:
+        self.rank_block(batch)
+
+    def on_predict_epoch_start(self) -> None:
+        self.begin("test", scored=False)
+
+    def on_predict_epoch_end(self) -> None:
+        self.tested = Tested(self._open_task, Ranking.concat(self._parts))
+
+
+def bar(name: str) -> Progress:
+    """A progress bar as a callback of (done, all)."""
+    shown: tqdm[Any] | None = None
+
+    def update(done: int, total: int) -> None:
+        nonlocal shown
+        shown = shown or tqdm(total=total, desc=name, leave=False, dynamic_ncols=True)
+        shown.update(done - shown.n)
+        if done >= total:
+            shown.close()
+
+    return update

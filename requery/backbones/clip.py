@@ -1,0 +1,76 @@
+"""CLIP (Radford et al. 2021), and the training-free fusion of its two embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from requery.backbones.base import Backbone, need, unit
+from requery.backbones.source import preprocess_of, write_preprocess
+from requery.preprocess import Preprocess
+
+Fusion = Literal["image", "text", "sum"]
+
+
+class Clip(Backbone):
+    """`transformers.CLIPModel`; a composed query is its image's, its text's or the sum of both embeddings.
+
+    Args:
+        model: the CLIP model.
+        tokenizer: its tokenizer.
+        preprocess: from image to `pixel_values`.
+        fusion: what a query with image and text becomes: `image`, `text`, or `sum`, the normalised sum
+            of the two unit embeddings.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, preprocess: Preprocess, fusion: Fusion = "sum") -> None:
+        super().__init__(
+            model.vision_model, tokenizer, preprocess, model.config.text_config.max_position_embeddings
+        )
+        self.model = model
+        self.fusion = fusion
+        self.temperature = nn.Parameter(torch.exp(-model.logit_scale.detach()))
+
+    @classmethod
+    def load(cls, folder: Path, fusion: Fusion = "sum") -> Clip:
+        """Read a `CLIPModel` with its tokenizer, as `save_pretrained` or the hub lay them out."""
+        from transformers import AutoTokenizer, CLIPModel
+
+        model: Any = CLIPModel.from_pretrained(folder, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        return cls(model, tokenizer, preprocess_of(folder, model.config.vision_config.image_size), fusion)
+
+    def encode_query(self, image: Tensor | None, text: Sequence[str] | None) -> Tensor:
+        """`(B, D)`; with image and text, their fusion."""
+        if image is None or self.fusion == "text":
+            return self._text(need(text, "a text", "CLIP"))
+        if text is None or self.fusion == "image":
+            return self._image(image)
+        return unit(self._image(image) + self._text(text))
+
+    def encode_gallery(self, image: Tensor | None, text: Sequence[str] | None) -> Tensor:
+        """`(B, 1, D)`."""
+        out = self._text(need(text, "an image or a text", "CLIP")) if image is None else self._image(image)
+        return out[:, None]
+
+    def _image(self, tokens: Tensor) -> Tensor:
+        pooled = self.model.vision_model.post_layernorm(tokens[:, 0])  # CLIP pools the class token
+        return unit(self.model.visual_projection(pooled))
+
+    def _text(self, text: Sequence[str]) -> Tensor:
+        ids, mask = self.tokens(text)
+        return unit(self.model.get_text_features(input_ids=ids, attention_mask=mask).pooler_output)
+
+    def save(self, folder: str) -> None:
+        """Write the checkpoint, half precision."""
+        import copy
+
+        model = copy.deepcopy(self.model)
+        model.logit_scale.data = -self.temperature.detach().log()
+        model.half().save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        write_preprocess(self.preprocess, Path(folder))

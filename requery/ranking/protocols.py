@@ -1,0 +1,121 @@
+"""Named, versioned rules of scoring: printed beside every score, never mixed in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from requery.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a split is scored.
+
+    Args:
+        name: benchmark, split and variant, such as `fashion_iq/val/original`.
+        version: raised whenever a rule below changes.
+        metrics: the metrics reported, in design order.
+        gallery: which items can be retrieved.
+        excluded: what is removed from each query's ranking before anything is counted.
+        queries: how the query's text is made.
+        server: whose submission files `predict` writes; None where there is no server.
+    """
+
+    name: str
+    version: int
+    metrics: tuple[str, ...]
+    gallery: str
+    excluded: str = "nothing"
+    queries: str = "one query per annotation, its text as it stands"
+    server: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name with its version, such as `cirr/val@1`."""
+        return f"{self.name}@{self.version}"
+
+
+COMPOSED_METRICS = ("recall@1", "recall@5", "recall@10", "recall_subset@1", "map@10", "hit_any@1")
+CROSS_MODAL_METRICS = ("recall@1", "recall@5", "recall@10", "map@10", "hit_any@1", "ndcg@10")
+KARPATHY_METRICS = {
+    "text_to_image": ("recall@1", "recall@5", "recall@10"),
+    "image_to_text": ("hit_any@1", "hit_any@5", "hit_any@10"),
+}
+CIRR_METRICS = (
+    "recall@1",
+    "recall@5",
+    "recall@10",
+    "recall@50",
+    "recall_subset@1",
+    "recall_subset@2",
+    "recall_subset@3",
+)
+
+
+def shapes_composed() -> Protocol:
+    """Composed retrieval on Shapes: the whole split is the gallery, the reference is removed."""
+    return Protocol(
+        "shapes/composed",
+        1,
+        COMPOSED_METRICS,
+        gallery="all images of the split",
+        excluded="the reference image",
+    )
+
+
+def shapes_cross_modal(direction: str) -> Protocol:
+    """Text-to-image or image-to-text on Shapes."""
+    if direction not in ("text_to_image", "image_to_text"):
+        raise ConfigError(f"direction {direction!r} is neither text_to_image nor image_to_text")
+    gallery = (
+        "all images of the split"
+        if direction == "text_to_image"
+        else "one caption of each image of the split"
+    )
+    return Protocol(f"shapes/{direction}", 1, CROSS_MODAL_METRICS, gallery=gallery)
+
+
+def shapes_knowledge() -> Protocol:
+    """Knowledge questions on Shapes: image and question, the corpus of all passages."""
+    metrics = ("recall@1", "recall@5", "recall@10", "hit_any@1", "mrr@10")
+    return Protocol("shapes/knowledge", 1, metrics, gallery="the passages about all things of the world")
+
+
+def cirr(split: str, name: str = "cirr") -> Protocol:
+    """CIRR's rules (Liu et al. 2021): whole split, reference removed, subset of the image set's members.
+
+    Args:
+        split: `val`, `test1` or `train`.
+        name: the benchmark in CIRR's layout (`cirr`, `emoji_cirr`): scores of two are never one protocol's.
+    """
+    return Protocol(
+        f"{name}/{split}",
+        1,
+        CIRR_METRICS,
+        gallery="all images of the split",
+        excluded="the reference image",
+        server="cirr",
+    )
+
+
+def karpathy(name: str, split: str, direction: str) -> Protocol:
+    """Captioned images (COCO, Flickr30k; Karpathy and Fei-Fei 2015), the whole split as the gallery.
+
+    An image has several captions: each of them is a query, and each of them answers the image, so the
+    published R@k is recall@k from text and hit_any@k from images.
+
+    Args:
+        name: the benchmark (`coco`, `emoji_cirr`).
+        split: `train`, `val` or `test`.
+        direction: `text_to_image` or `image_to_text`.
+    """
+    if direction not in KARPATHY_METRICS:
+        raise ConfigError(f"direction {direction!r} is neither text_to_image nor image_to_text")
+    from_text = direction == "text_to_image"
+    return Protocol(
+        f"{name}/{split}/{direction}",
+        1,
+        KARPATHY_METRICS[direction],
+        gallery="all images of the split" if from_text else "all captions of all images of the split",
+        queries="every caption" if from_text else "every image",
+    )

@@ -1,0 +1,98 @@
+"""One split of one benchmark: what is asked, what can be retrieved and what counts as right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from requery.errors import DataError
+from requery.images import ImageSet
+from requery.ragged import Ragged
+from requery.ranking.protocols import Protocol
+from requery.ranking.qrels import Qrels
+
+
+@dataclass(frozen=True)
+class RetrievalTask:
+    """Queries, gallery and truth of one split, in columns.
+
+    A query has a reference image, a text, or both; the gallery holds images or texts. Images are
+    kept once in `images` and named by their position in it.
+
+    Args:
+        protocol: the named rules this split is scored under.
+        split: `train`, `val`, `test` or the benchmark's own name.
+        images: every image a query or the gallery uses.
+        query_ids: `Q` distinct names.
+        gallery_ids: `N` distinct names; gallery index `j` is position `j` here.
+        qrels: targets and relevant items as gallery indices.
+        query_image: `(Q,)` int64 positions in `images`, or None for text queries.
+        query_text: `Q` texts, or None for image queries.
+        gallery_image: `(N,)` int64 positions in `images`, or None for a gallery of texts.
+        gallery_text: `N` texts, or None for a gallery of images.
+        query_group: `(Q,)` int64, the part of the corpus a training query draws negatives from
+            (FashionIQ's category); None where there is one corpus.
+        gallery_group: `(N,)` int64, likewise for the gallery.
+        notes: remarks printed beside the score (such as queries affected by unreadable images).
+        has_truth: False where the benchmark keeps its targets (CIRR test1): such a split can be predicted,
+            not scored.
+    """
+
+    protocol: Protocol
+    split: str
+    images: ImageSet
+    query_ids: Sequence[str]
+    gallery_ids: Sequence[str]
+    qrels: Qrels
+    query_image: Tensor | None = None
+    query_text: Sequence[str] | None = None
+    gallery_image: Tensor | None = None
+    gallery_text: Sequence[str] | None = None
+    query_group: Tensor | None = None
+    gallery_group: Tensor | None = None
+    notes: dict[str, int] = field(default_factory=dict)
+    has_truth: bool = True
+
+    def __post_init__(self) -> None:
+        where = f"{self.protocol.key} ({self.split})"
+        if not self.gallery_ids:
+            raise DataError(f"{where}: the gallery is empty; check the image split file and image_root")
+        if not self.query_ids:
+            raise DataError(f"{where}: there is no query; check the caption file")
+        if self.query_image is None and self.query_text is None:
+            raise DataError(f"{where}: queries have neither image nor text")
+        if (self.gallery_image is None) == (self.gallery_text is None):
+            raise DataError(f"{where}: a gallery holds either images or texts")
+        self.qrels.validate(len(self.query_ids), len(self.gallery_ids))
+
+    def require_truth(self) -> None:
+        """Raise a DataError where the targets are not published, so that nobody scores misses only."""
+        if not self.has_truth:
+            raise DataError(
+                f"{self.protocol.key}: the targets of this split are not published; run predict and send its "
+                "files to the benchmark's server, or score a split with targets"
+            )
+
+    @property
+    def n_queries(self) -> int:
+        """`Q`."""
+        return len(self.query_ids)
+
+    @property
+    def n_gallery(self) -> int:
+        """`N`."""
+        return len(self.gallery_ids)
+
+    def texts_of(self, index: Tensor) -> list[str] | None:
+        """The texts of some queries, `(B,)` int64 query indices."""
+        return None if self.query_text is None else [self.query_text[int(i)] for i in index]
+
+    def all_queries(self) -> Tensor:
+        """`(Q,)` int64: every query index."""
+        return torch.arange(self.n_queries)
+
+
+__all__ = ["Ragged", "RetrievalTask"]

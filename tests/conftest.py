@@ -1,0 +1,83 @@
+"""What tests share: where real data lie, and tiny models of the real classes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of real datasets; tests that need it are skipped where there is none."""
+    folder = Path(os.environ.get("REQUERY_DATA") or ROOT / ".." / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data: REQUERY_DATA is not set or {folder} does not exist")
+    return folder.resolve()
+
+
+TEXTS = ["a large red circle", "a small blue star at the top left", "make the red circle blue"]
+
+
+@pytest.fixture(scope="session")
+def clip():
+    """A CLIP of two layers."""
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+
+    from requery.backbones import Clip
+    from requery.backbones.tokenizer import learn_tokenizer
+    from requery.preprocess import Preprocess
+
+    torch.manual_seed(0)
+    tokenizer = learn_tokenizer(TEXTS, 300, 24)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 2}
+    text = {**sizes, "max_position_embeddings": 24, "vocab_size": len(tokenizer)}
+    marks = {f"{n}_token_id": getattr(tokenizer, f"{n}_token_id") for n in ("bos", "eos", "pad")}
+    vision = {**sizes, "image_size": 24, "patch_size": 12}
+    config = CLIPConfig(text_config={**text, **marks}, vision_config=vision, projection_dim=16)
+    return Clip(CLIPModel(config), tokenizer, Preprocess(24)).eval()
+
+
+QFORMER = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "cross_attention_frequency": 2,
+    "max_position_embeddings": 24,
+    "use_qformer_text_input": True,
+}
+
+
+@pytest.fixture(scope="session")
+def blip2(clip):
+    """A Q-Former of two layers over that CLIP's tower."""
+    import torch
+
+    from requery.backbones import Blip2
+
+    torch.manual_seed(1)
+    qformer = {**QFORMER, "vocab_size": len(clip.tokenizer), "pad_token_id": clip.tokenizer.pad_token_id}
+    config = {"qformer": qformer, "dim": 8, "n_tokens": 3, "max_text": 24, "shared_vision": "../clip"}
+    return Blip2.create(clip.vision, clip.tokenizer, config, preprocess=clip.preprocess).eval()
+
+
+@pytest.fixture(scope="session")
+def tokens(clip):
+    """The tower's tokens of four images."""
+    import torch
+
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        return clip.image_features(torch.randn(4, 3, 24, 24, generator=generator))
+
+
+@pytest.fixture(scope="session")
+def checkpoints(clip, blip2, tmp_path_factory):
+    """A folder with the checkpoints `clip` and `blip2`."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    clip.save(str(folder / "clip"))
+    blip2.save(str(folder / "blip2"))
+    return folder
