@@ -41,9 +41,7 @@ class RunRecord(Callback):
         """Say that the run has begun, and where."""
         if not trainer.is_global_zero:
             return
-        seed = os.environ.get("PL_GLOBAL_SEED")
-        digests = getattr(getattr(trainer, "datamodule", None), "data_digests", None)
-        self.folder.write_environment(digests, None if seed is None else int(seed))
+        self._write_environment(trainer)
         self.folder.write_status("running", sys.argv)
         _cost(pl_module).resume(self.folder.file("cost.json"))
 
@@ -101,6 +99,7 @@ class RunRecord(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Say that the command is done; Lightning comes here only when nothing failed."""
         if trainer.is_global_zero:
+            self._write_environment(trainer)  # again: now it is known which data were read
             self._close(pl_module, "finished")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -110,6 +109,11 @@ class RunRecord(Callback):
             # What stopped the run may stop this too (a full disk), and its error is the one to show.
             with suppress(RunError):
                 self._close(pl_module, "failed", f"{type(exception).__name__}: {exception}")
+
+    def _write_environment(self, trainer: Trainer) -> None:
+        seed = os.environ.get("PL_GLOBAL_SEED")
+        digests = getattr(getattr(trainer, "datamodule", None), "data_digests", None)
+        self.folder.write_environment(digests, None if seed is None else int(seed))
 
     def _close(self, pl_module: LightningModule, state: str, message: str | None = None) -> None:
         self.folder.write_json("cost.json", _cost(pl_module).as_dict())

@@ -45,6 +45,11 @@ class RetrievalDataModule(L.LightningDataModule, ABC):
             self._tasks[split] = self.build_task(split)
         return self._tasks[split]
 
+    @property
+    def data_digests(self) -> dict[str, str]:
+        """SHA-256 of each split used so far."""
+        return {split: task.digest() for split, task in self._tasks.items()}
+
     def pairs(self, split: str) -> list[tuple[int, tuple[str, ...]]]:
         """Position in `task(split).images` and captions of each image, for pre-training.
 

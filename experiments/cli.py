@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sys
-import warnings
 from argparse import ArgumentError
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,32 +13,16 @@ import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar, RichProgressBar, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from callbacks.run_record import RunRecord
-from callbacks.wandb_logger import SafeWandbLogger, has_account
+from callbacks.wandb_logger import SafeWandbLogger
 from datamodules.base import RetrievalDataModule
 from experiments.config_errors import explain
 from experiments.run_options import checkpoint_of, open_run, read_options
+from experiments.trainer_parts import TRAINER_DEFAULTS, complete, quieten
 from requery.errors import ConfigError, RequeryError, RunError
 from requery.files import atomic_bytes
 from requery.record import RunFolder
-
-TRAINER_DEFAULTS = {
-    "accelerator": "auto",
-    "use_distributed_sampler": False,  # our samplers split by process themselves
-    "enable_model_summary": False,
-    "num_sanity_val_steps": 0,
-    "log_every_n_steps": 10,
-}
-NOISE = (
-    ".*does not have many workers.*",
-    ".*isinstance.treespec, LeafSpec.*",
-    ".*smaller than the logging interval.*",
-    ".*callbacks used to create the checkpoint need to be provided.*",
-)
-"""Warnings of Lightning about what is as it should be here."""
 
 
 class RequeryCLI(LightningCLI):
@@ -151,14 +131,7 @@ class RequeryCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         """Attach what every run has: its record, checkpoints, a progress bar and the W&B mirror."""
         self._open_folder()  # only now: settings that model or data refuse leave no folder behind
-        given = config.get("callbacks") or []
-        given = given if isinstance(given, list) else [given]
-        config["callbacks"] = [*given, *self._own_callbacks(config, given)]
-        if config.get("logger") in (None, True):
-            config["logger"] = SafeWandbLogger(
-                self.folder.path, name=f"{self.options.experiment}/{self.folder.name}"
-            )
-        config["default_root_dir"] = config.get("default_root_dir") or str(self.folder.path)
+        complete(config, self._command, self.folder.path, self.config[self._command]["monitor"])
         return super()._instantiate_trainer(config, callbacks)
 
     def _open_folder(self) -> None:
@@ -168,26 +141,6 @@ class RequeryCLI(LightningCLI):
         if config.exists():  # a test after a fit, a resumed fit: config.yaml is that of the first command
             config = self.folder.file(f"config_{self._command}.yaml")
         _write_yaml(config, self.resolved())
-
-    def _own_callbacks(self, config: dict[str, Any], given: list[Callback]) -> list[Callback]:
-        own: list[Callback] = [RunRecord(self.folder.path)]
-        has_bar = any(isinstance(callback, ProgressBar) for callback in given)
-        if config.get("enable_progress_bar") is not False and not has_bar:
-            own.append(RichProgressBar() if sys.stdout.isatty() else TQDMProgressBar(refresh_rate=20))
-        if self._command != "fit":
-            config["enable_checkpointing"] = False
-        elif config.get("enable_checkpointing") is not False:
-            own += checkpoints(self.folder.file("checkpoints"), self.config["fit"]["monitor"])
-        return own
-
-
-def checkpoints(folder: Path, monitor: str | None) -> list[Callback]:
-    """Keep `last.ckpt` after every epoch and, where a metric is monitored, `best.ckpt`."""
-    # Not save_last=True: alone, with save_top_k=0, it saves once, at the end of the training.
-    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    if monitor is None:
-        return [last]
-    return [ModelCheckpoint(folder, "best", monitor=monitor, mode="max", enable_version_counter=False), last]
 
 
 def _root(error: BaseException) -> BaseException:
@@ -224,7 +177,7 @@ def resolve(command: str, args: Sequence[str]) -> dict[str, Any]:
     Raises:
         ConfigError: a key is unknown or a value does not fit its type.
     """
-    _quieten()
+    quieten()
     return RequeryCLI(command, args, execute=False).resolved()
 
 
@@ -237,7 +190,7 @@ def run(command: str, args: Sequence[str]) -> Path:
     Raises:
         RequeryError: what was asked cannot be done.
     """
-    _quieten()
+    quieten()
     try:
         cli = RequeryCLI(command, args)
     except MisconfigurationException as error:
@@ -245,15 +198,6 @@ def run(command: str, args: Sequence[str]) -> Path:
     if isinstance(cli.trainer.logger, SafeWandbLogger):
         cli.trainer.logger.close()
     return cli.folder.path
-
-
-def _quieten() -> None:
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in NOISE:
-        warnings.filterwarnings("ignore", message=message)
-    if not has_account():
-        os.environ.setdefault("WANDB_SILENT", "true")
 
 
 def main(command: str, args: Sequence[str]) -> None:

@@ -77,7 +77,7 @@ def _finished(folder: Path) -> bool:
 def _require_same_settings(run: Run) -> None:
     from experiments.cli import resolve
     from experiments.config_file import load_yaml
-    from experiments.report.arms import flatten
+    from experiments.report.settings import flatten
 
     before = flatten(load_yaml(run.folder / "config.yaml"))
     now = flatten(resolve(run.commands[0], run.args(run.commands[0])))

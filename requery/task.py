@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +12,6 @@ from torch import Tensor
 
 from requery.errors import DataError
 from requery.images import ImageSet
-from requery.ragged import Ragged
 from requery.ranking.protocols import Protocol
 from requery.ranking.qrels import Qrels
 
@@ -90,9 +91,21 @@ class RetrievalTask:
         """The texts of some queries, `(B,)` int64 query indices."""
         return None if self.query_text is None else [self.query_text[int(i)] for i in index]
 
+    def digest(self) -> str:
+        """SHA-256 of all that can move a score: names, texts, images, truth and protocol."""
+        out = hashlib.sha256(f"{self.protocol.key}/{self.split}".encode())
+        images = [self.images.digest(position) for position in range(len(self.images))]
+        for names in (self.query_ids, self.gallery_ids, self.query_text, self.gallery_text, images):
+            out.update(json.dumps(None if names is None else list(names)).encode())
+        rows = [self.qrels.relevant, self.qrels.excluded, self.qrels.subset]
+        columns = [self.query_image, self.gallery_image, self.query_group, self.gallery_group]
+        columns += [self.qrels.target, self.qrels.grades]
+        columns += [part for row in rows if row is not None for part in (row.values, row.offsets)]
+        for column in columns:
+            out.update(b"none" if column is None else column.long().contiguous().numpy().tobytes())
+        return out.hexdigest()
+
     def all_queries(self) -> Tensor:
         """`(Q,)` int64: every query index."""
         return torch.arange(self.n_queries)
 
-
-__all__ = ["Ragged", "RetrievalTask"]

@@ -6,19 +6,14 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from experiments.report.load import Problem
+from experiments.report.settings import arm_key, arm_names
 from requery.record import RunRecord
 
-# Where a run was computed and what it is called do not make another arm; neither does its seed.
-OUTSIDE = frozenset(("seed_everything", "ckpt_path", "run", "runs_root", "resume", "experiment", "verbose"))
-TRAINER_KEPT = frozenset(
-    ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val", "callbacks")
-)
 Values = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -52,7 +47,7 @@ class Arm:
 
     def values(self, metric: str) -> Values:
         """A metric per query averaged over seeds, `(Q,)` float64, in ascending order of query id."""
-        return np.mean(self.columns(metric), axis=0)
+        return np.asarray(np.mean(self.columns(metric), axis=0))
 
 
 @dataclass(frozen=True)
@@ -93,14 +88,14 @@ def sections(
     """
     tested, trained = list(tested), list(trained)
     problems: list[Problem] = []
-    names = _names([*tested, *trained])
+    names = arm_names([*tested, *trained])
     groups: dict[tuple[str, ...], dict[str, list[RunRecord]]] = defaultdict(lambda: defaultdict(list))
     for run in tested:
-        groups[_section_key(run)][_arm_key(run)].append(run)
+        groups[_section_key(run)][arm_key(run)].append(run)
     fits: dict[str, list[RunRecord]] = defaultdict(list)
     for run in [*tested, *trained]:
         if has_curves(run):
-            fits[_arm_key(run)].append(run)
+            fits[arm_key(run)].append(run)
     found = []
     for (protocol, split, data, _), arms in sorted(groups.items()):
         built = []
@@ -112,7 +107,7 @@ def sections(
     alone = defaultdict(list)
     for run in trained:
         if run.path not in used:
-            alone[_arm_key(run)].append(run)
+            alone[arm_key(run)].append(run)
     if alone:
         found.append(
             Section(
@@ -132,16 +127,6 @@ def query_order(run: RunRecord) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.argsort(_ranks(run)["query_id"].astype(str), kind="stable")
 
 
-def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """A tree of settings as dotted keys; lists stay values, lists of mappings are numbered."""
-    if isinstance(tree, list) and any(isinstance(item, dict) for item in tree):
-        tree = {str(i): item for i, item in enumerate(tree)}
-    if not isinstance(tree, dict):
-        return {prefix: tree}
-    parts = [flatten(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in tree.items()]
-    return {key: value for part in parts for key, value in part.items()}
-
-
 def _ranks(run: RunRecord) -> dict[str, np.ndarray[Any, Any]]:
     assert run.ranks is not None  # the loader lets no tested run pass without
     return run.ranks
@@ -156,51 +141,6 @@ def _section_key(run: RunRecord) -> tuple[str, str, str, str]:
     asked = "\n".join(f"{_ranks(run)['query_id'][i]}\t{_ranks(run)['target_id'][i]}" for i in order)
     data = (run.environment.get("data") or {}).get(metrics["split"]) or ""
     return metrics["protocol"], metrics["split"], data, hashlib.sha256(asked.encode()).hexdigest()
-
-
-def settings(run: RunRecord) -> dict[str, Any]:
-    """The dotted settings that make an arm: model, data and training, without seeds, names and hardware."""
-    flat = flatten(run.config)
-    return {key: value for key, value in flat.items() if _matters(key.split("."))}
-
-
-def _matters(parts: Sequence[str]) -> bool:
-    if parts[0] == "trainer" and parts[1:2] and parts[1] not in TRAINER_KEPT:
-        return False
-    own_seed = parts[-1] == "seed" and (len(parts) <= 2 or parts[-2] == "init_args")  # not that of a world
-    return parts[0] not in OUTSIDE and not own_seed
-
-
-def _arm_key(run: RunRecord) -> str:
-    return (
-        f"{run.path.resolve().parent}\n{sorted((key, repr(value)) for key, value in settings(run).items())}"
-    )
-
-
-def _names(runs: Sequence[RunRecord]) -> dict[str, str]:
-    """Name each arm by its experiment; several arms of one experiment by what tells them apart."""
-    arms: dict[str, RunRecord] = {}
-    for run in runs:
-        arms.setdefault(_arm_key(run), run)
-    experiments: dict[Path, list[str]] = defaultdict(list)
-    for key, run in arms.items():
-        experiments[run.path.resolve().parent].append(key)
-    folders = [folder.name for folder in experiments]
-    names = {}
-    for folder, keys in experiments.items():
-        short = folder.name if folders.count(folder.name) == 1 else f"{folder.parent.name}/{folder.name}"
-        flats = {key: settings(arms[key]) for key in keys}
-        for key in keys:
-            names[key] = short if len(keys) == 1 else f"{short} ({_difference(arms[key], flats, key)})"
-    return names
-
-
-def _difference(run: RunRecord, flats: dict[str, dict[str, Any]], key: str) -> str:
-    everything = sorted({name for flat in flats.values() for name in flat})
-    differing = [name for name in everything if len({repr(flat.get(name)) for flat in flats.values()}) > 1]
-    if len(differing) > 2:
-        return run.name
-    return ", ".join(f"{name.rpartition('.')[2]}={flats[key].get(name)}" for name in differing)
 
 
 def _newest_per_seed(runs: Sequence[RunRecord], problems: list[Problem]) -> tuple[RunRecord, ...]:

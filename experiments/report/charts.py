@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,7 @@ def recall_curve(arms: Sequence[Arm], colours: Mapping[str, int]) -> Chart:
     return Chart("recall@K, %", note, svg)
 
 
-def _recall(arm: Arm, ks: Sequence[int], colour: int) -> Series:
+def _recall(arm: Arm, ks: Iterable[int], colour: int) -> Series:
     ranks = np.stack(arm.columns("target_rank"))  # (seeds, Q)
     y, low, high = [], [], []
     for k in ks:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.report.arms import Arm, flatten
+from experiments.report.arms import Arm
+from experiments.report.settings import flatten
 from requery.record import RunRecord
 
 GIB = 1024**3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def _places(arm: Arm) -> Values:
     return np.where(ranks > 0, ranks, np.inf)
 
 
-def _by_gain(winner: Values, loser: Values) -> Values:
+def _by_gain(winner: Values, loser: Values) -> np.ndarray[Any, np.dtype[np.intp]]:
     """Queries the winner ranks better, the most visible first."""
     gain = np.where(np.isinf(loser), 1e12, loser) - np.where(np.isinf(winner), 1e12, winner)
     order = np.lexsort((-gain, winner > TOP))
@@ -150,6 +151,8 @@ class Illustrator:
         return Answer(arm, rank or None, top)
 
     def _item(self, name: str, grades: dict[str, str]) -> Item:
+        if not name:
+            return Item(name, None, "not in the gallery", "target")
         task, at = self.task, self.gallery.get(name)
         truth = grades.get(name, "")
         if task is None or at is None:

@@ -50,7 +50,8 @@ def _datamodule(run: RunRecord) -> RetrievalDataModule:
         raise DataError("it has no `data`")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(RetrievalDataModule, "data")
-    return parser.instantiate(parser.parse_object({"data": run.config["data"]})).data
+    module: RetrievalDataModule = parser.instantiate(parser.parse_object({"data": run.config["data"]})).data
+    return module
 
 
 @dataclass

@@ -129,9 +129,9 @@ def _score(arm: Arm) -> float:
 def train_seconds(arm: Arm) -> float | None:
     """Mean seconds of the stage `train` over the arm's training runs."""
     found = [
-        run.cost["stages"]["train"]["seconds"]
-        for run in arm.trained
-        if "train" in ((run.cost or {}).get("stages") or {})
+        stages["train"]["seconds"]
+        for stages in ((run.cost or {}).get("stages") or {} for run in arm.trained)
+        if "train" in stages
     ]
     return float(np.mean(found)) if found else None
 
@@ -139,7 +139,8 @@ def train_seconds(arm: Arm) -> float | None:
 def notes_of(arm: Arm) -> tuple[str, ...]:
     """What the score lines of the arm's runs remark, each once."""
     noted = [(run.metrics or {}).get("notes") or {} for run in arm.runs]
-    return tuple(dict.fromkeys(f"{key}: {value}" for notes in noted for key, value in notes.items() if value))
+    found = [(key.replace("_", " "), value) for notes in noted for key, value in notes.items() if value]
+    return tuple(dict.fromkeys(f"{key}: {value}" for key, value in found))
 
 
 def _false_negatives(arm: Arm) -> float | None:

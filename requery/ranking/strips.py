@@ -16,10 +16,10 @@ from torch import Tensor
 
 from requery.ranking.top import GROUP, group_maxima, top_keys
 
-QUERY_BLOCK = 128
+QUERY_BLOCK = 256
 """Queries per tile. Split queries only at its multiples where bits are to agree."""
 
-GALLERY_BLOCK = 1024
+GALLERY_BLOCK = 512
 """Gallery items per tile: with `QUERY_BLOCK` rows half a MiB, which fits a core's second-level cache."""
 
 _ALIGNMENT = 64
@@ -45,7 +45,7 @@ class Strip:
 
     Args:
         tiles: `(n, QUERY_BLOCK, GALLERY_BLOCK)` float32; -inf where an item is excluded or padding.
-        maxima: `(QUERY_BLOCK, n * GALLERY_BLOCK / GROUP)` the largest score of each group.
+        maxima: `(QUERY_BLOCK, n, GALLERY_BLOCK / GROUP)` the largest score of each group.
         start: gallery index of the first column.
     """
 
@@ -62,10 +62,10 @@ class Strip:
         """Take items out of their queries' rankings."""
         here = self._inside(pairs.items)
         rows, at = pairs.rows[here], pairs.items[here] - self.start
-        self.tiles[at // GALLERY_BLOCK, rows, at % GALLERY_BLOCK] = _NOTHING
+        tile, column = at // GALLERY_BLOCK, at % GALLERY_BLOCK
+        self.tiles[tile, rows, column] = _NOTHING
         groups = self.tiles.view(*self.tiles.shape[:2], -1, GROUP)
-        group = groups[at // GALLERY_BLOCK, rows, at % GALLERY_BLOCK // GROUP]
-        self.maxima[rows, at // GROUP] = group.amax(1)
+        self.maxima[rows, tile, column // GROUP] = groups[tile, rows, column // GROUP].amax(1)
 
     def read(self, pairs: Pairs, scores: Tensor) -> None:
         """Write the scores of the pairs in this strip to their places in `scores`, `(P,)`."""
@@ -165,7 +165,7 @@ class Tiles:
                 if number + 1 == self.count:
                     tile[:, self.n_items - number * GALLERY_BLOCK :] = _NOTHING
                 maxima.append(group_maxima(tile))  # while the tile is in the cache
-            strip = Strip(tiles, torch.cat(maxima, 1), first * GALLERY_BLOCK)
+            strip = Strip(tiles, torch.stack(maxima, 1), first * GALLERY_BLOCK)
             strip.exclude(excluded)
             yield strip
 

@@ -51,24 +51,23 @@ def top_keys(tiles: Tensor, maxima: Tensor, start: int, k: int) -> Tensor:
 
     Args:
         tiles: `(n, rows, width)` float32; tile `j` scores the gallery items from `start + j * width` on.
-        maxima: `(rows, n * width / GROUP)` the groups' maxima, tile after tile.
+        maxima: `(rows, n, width / GROUP)` the groups' maxima.
         start: gallery index of the first score.
         k: how many.
 
     Returns:
         `(rows, min(k, n * width))` int64 keys in ranking order.
     """
-    _, rows, width = tiles.shape
-    groups, per_tile = maxima.shape[1], width // GROUP
+    n, rows, width = tiles.shape
     bar = maxima.new_full((rows,), -torch.inf)
-    if k <= groups:
-        bar = maxima.topk(k, dim=1, sorted=False).values.amin(1)
-    row, group = (maxima >= bar[:, None]).nonzero(as_tuple=True)
-    place = (group // per_tile * rows + row) * per_tile + group % per_tile
+    if k <= n * width // GROUP:
+        bar = maxima.flatten(1).topk(k, dim=1, sorted=False).values.amin(1)
+    row, tile, group = (maxima >= bar[:, None, None]).nonzero(as_tuple=True)
+    place = (tile * rows + row) * (width // GROUP) + group
     scores = tiles.view(-1, GROUP).index_select(0, place)
     which, at = (scores >= bar[row, None]).nonzero(as_tuple=True)
-    keys = pack(scores[which, at], start + group[which] * GROUP + at)
-    return _top_of_rows(keys, row[which], rows, min(k, groups * GROUP))
+    items = (start + tile * width + group * GROUP)[which] + at
+    return _top_of_rows(pack(scores[which, at], items), row[which], rows, min(k, n * width))
 
 
 def merge_keys(a: Tensor | None, b: Tensor, k: int) -> Tensor:

@@ -46,7 +46,7 @@ def report(runs, *options):
 
 def test_whole_page(runs, capsys):
     runs.run("sum", strength=0.5, trained=False)
-    runs.run("info_nce", strength=2.5, notes={"queries with unreadable images": 2})
+    runs.run("info_nce", strength=2.5, notes={"queries_with_unreadable_images": 2})
     for seed in range(2):
         runs.run("two_drop", f"s{seed}", strength=3.0, seed=seed)
     runs.run("two_drop", "broken").file("metrics.json").write_text("{")

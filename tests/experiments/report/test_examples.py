@@ -72,7 +72,9 @@ def test_a_target_outside_the_gallery_comes_last(arms):
     losses, _ = choose(arm, arms["weak"], 2)
     assert losses.title == "strong loses to weak"
     query = arm.runs[0].ranks["query_id"][0]
-    assert Illustrator([arm], None, Album()).example(query).answers[0].rank is None
+    arm.runs[0].ranks["target_id"][0] = ""
+    example = Illustrator([arm], None, Album()).example(query)
+    assert example.answers[0].rank is None and example.target.text == "not in the gallery"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from requery.ranking.significance import paired_bootstrap
 def arms(runs):
     runs.run("image", strength=0.3, trained=False)
     runs.run("sum", strength=0.8, trained=False)
-    runs.run("info_nce", strength=3.0, notes={"queries with unreadable images": 2, "nothing": 0})
+    runs.run("info_nce", strength=3.0, notes={"queries_with_unreadable_images": 2, "nothing": 0})
     for seed in range(3):
         runs.run("two_drop", f"s{seed}", strength=3.0, seed=seed)
     return sections(load([runs.root]).tested)[0][0].arms

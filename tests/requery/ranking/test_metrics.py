@@ -47,7 +47,7 @@ def test_metrics_equal_ir_measures(problem, tmp_path, n_gallery, ties):
             f"ndcg@{k}": measured(nDCG @ k, graded, run, ids),
         }
         for name, values in expected.items():
-            assert values.any()
+            assert k < 10 or values.any()
             torch.testing.assert_close(per_query(name, ranking, qrels), values, atol=1e-9, rtol=0, msg=name)
 
 

@@ -17,7 +17,7 @@ def test_top_of_tiles_equals_a_stable_sort():
     generator = torch.Generator().manual_seed(0)
     tiles = torch.randint(-4, 4, (3, 5, 4 * GROUP), generator=generator).float()  # many ties
     tiles[1, 2:] = -torch.inf
-    maxima = torch.cat([group_maxima(tile) for tile in tiles], 1)
+    maxima = torch.stack([group_maxima(tile) for tile in tiles], 1)
     rows = tiles.permute(1, 0, 2).flatten(1)
     order = rows.sort(dim=1, descending=True, stable=True).indices + 100
     for k in (1, 7, 12, 13, 200, 3 * 4 * GROUP, 999):
