@@ -67,6 +67,7 @@ class SafeWandbLogger(WandbLogger):
         mode = None if os.environ.get("WANDB_MODE") or has_account() else "offline"
         try:
             super().__init__(name=name, save_dir=save_dir, project=project, version=version, mode=mode)
+            self._wandb_init.pop("anonymous", None)  # Lightning still sets it, W&B warns that it is gone
         except Exception as error:  # W&B is not installed
             self._experiment, self._project, self._save_dir, self._id = None, project, str(save_dir), version
             self._turn_off(error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import torch
@@ -91,7 +92,8 @@ class QuReModule(RetrievalModule):
         seed: int = 0,
     ) -> None:
         super().__init__(backbone=backbone, revision=revision, cache=cache, seed=seed)
-        self.save_hyperparameters()
+        negatives = Negatives(**negatives) if isinstance(negatives, Mapping) else negatives
+        self.save_hyperparameters({"negatives": asdict(negatives)})  # plain: checkpoints hold no objects
         self.negatives, self.lr, self.weight_decay = negatives, lr, weight_decay
         self.min_temperature = min_temperature
         self.sets: NegativeSets | UniformNegatives | None = None

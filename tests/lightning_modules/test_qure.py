@@ -180,3 +180,13 @@ def test_the_baselines_run_on_every_task(checkpoints, tmp_path, task):
     metrics = trainer.test(module, data, verbose=False)[0]
     assert all(0 <= value <= 1 for value in metrics.values())
     assert len(module.tested.ranking) == data.task("test").n_queries
+
+
+def test_a_checkpoint_holds_no_objects_and_gives_the_module_back(setup, tmp_path):
+    module, data, trainer = setup("top_k", epochs=1, n_def=1, k=7)
+    trainer.fit(module, data)
+    trainer.save_checkpoint(tmp_path / "x.ckpt")
+    loaded = QuReModule.load_from_checkpoint(tmp_path / "x.ckpt", weights_only=True)
+    assert loaded.negatives == Negatives("top_k", k=7)
+    for (name, one), two in zip(module.named_parameters(), loaded.parameters(), strict=True):
+        assert torch.equal(one, two), name

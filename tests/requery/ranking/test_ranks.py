@@ -11,7 +11,7 @@ from requery.ragged import Ragged
 from requery.ranking.metrics import per_query
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import rank
-from requery.ranking.strips import GALLERY_BLOCK, QUERY_BLOCK
+from requery.ranking.strips import GALLERY_BLOCK, QUERY_BLOCK, Tiles
 
 ONE_TILE = 1
 TWO_TILES = 2 * 4 * QUERY_BLOCK * GALLERY_BLOCK
@@ -94,6 +94,7 @@ def test_bits_do_not_depend_on_where_the_embeddings_lie(problem):
     queries, gallery, qrels = problem(4, 40, 1500, dim=24)
     shifted = torch.cat([torch.zeros(1), gallery.flatten()])[1:].view(gallery.shape)
     assert shifted.data_ptr() % 64 != 0
+    assert Tiles(shifted, ONE_TILE).gallery.data_ptr() % 64 == 0
     assert_bit_equal(rank(queries, shifted, qrels), rank(queries, gallery, qrels))
 
 
@@ -103,6 +104,14 @@ def test_a_gallery_of_one_item_twice_ranks_by_index(problem):
     ranking = rank(queries, gallery, Qrels.from_targets(torch.tensor([2999])), top_k=2500)
     assert ranking.target_rank.tolist() == [3000]
     assert ranking.top_index[0].tolist() == list(range(2500))
+
+
+def test_the_first_items_are_right_where_the_best_are_excluded(problem, naive):
+    queries, gallery, qrels = problem(7, 20, 1000)
+    orders, _ = naive(queries, gallery, dataclasses.replace(qrels, excluded=None))
+    qrels = dataclasses.replace(qrels, excluded=Ragged.from_rows([order[:10] for order in orders]))
+    ranking = rank(queries, gallery, qrels, top_k=5)
+    assert ranking.top_index.tolist() == [order[10:15] for order in orders]
 
 
 def test_an_excluded_relevant_item_has_rank_zero():
