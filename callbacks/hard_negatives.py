@@ -61,6 +61,7 @@ class HardNegativeRefresh(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start from the whole corpus, or from the sets of the run that is resumed."""
         module: DefinesNegatives = pl_module  # type: ignore[assignment]
+        self._period(trainer)  # a schedule that cannot be kept is an error now, not an epoch later
         if module.rule is None:
             return
         task = module.task("train")

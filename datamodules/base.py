@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.sampling import EpochShuffle
 from requery.errors import ConfigError
-from requery.ranking.strips import QUERY_BLOCK
+from requery.ranking.tiles import QUERY_BLOCK
 from requery.task import RetrievalTask
 
 

@@ -24,7 +24,7 @@ class Families:
         test: families of the test split.
     """
 
-    train: int = 1200
+    train: int = 600
     val: int = 50
     test: int = 334
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "predict": Command("experiments.cli", "main", "write what a model retrieves, without scoring it"),
     "study": Command("experiments.study", "main", "run several arms and seeds; one table, one report"),
     "report": Command("experiments.report.command", "main", "read run folders into one HTML page"),
+    "convert": Command("experiments.convert", "main", "make a checkpoint folder of LAVIS' BLIP-2"),
 }
 
 

@@ -59,7 +59,7 @@ class RetrievalModule(L.LightningModule):
         self.cost, self.seed = CostMeter(), seed
         self.cache = FeatureCache(Path(cache))
         self.tested: Tested | None = None
-        self._features: dict[int, FeatureTable] = {}
+        self._features: dict[int, tuple[RetrievalTask, FeatureTable]] = {}
         self._parts: list[Ranking] = []
 
     def stages(self) -> Stages:
@@ -76,9 +76,9 @@ class RetrievalModule(L.LightningModule):
 
     def features(self, task: RetrievalTask) -> FeatureTable:
         """The frozen tower's tokens of all images of a task, `(images, L, W)`; encoded once, then cached."""
-        if id(task.images) not in self._features:
+        if id(task) not in self._features:
             with self.cost.stage("image_features", items=len(task.images)):
-                self._features[id(task.images)] = self.cache.features(
+                table = self.cache.features(
                     task.images,
                     weights=weights_digest(self.backbone.vision),
                     preprocessing=self.backbone.preprocess.key,
@@ -86,7 +86,8 @@ class RetrievalModule(L.LightningModule):
                     compute=lambda positions: self._tower(task, torch.tensor(list(positions))),
                     progress=bar(f"image features ({task.split})"),
                 )
-        return self._features[id(task.images)]
+            self._features[id(task)] = task, table  # the task is kept: its id is its own as long as it lives
+        return self._features[id(task)][1]
 
     def _tower(self, task: RetrievalTask, positions: Tensor) -> Tensor:
         def block(index: Tensor) -> Tensor:

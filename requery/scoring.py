@@ -10,7 +10,7 @@ def max_token_score(query: Tensor, items: Tensor) -> Tensor:
     """Best inner product of a query over the tokens of its items: s = max over t of <q, item_t>.
 
     With unit vectors this is the largest cosine (QuRe, Kwak et al. 2025, §3.1); the temperature is the
-    caller's. For the scores of all items of a gallery see `requery.ranking.tiles.score_rows`.
+    caller's. For the scores of all items of a gallery see `requery.ranking.tiles.Tiles.rows`.
 
     Args:
         query: `(B, D)`.

@@ -108,4 +108,3 @@ class RetrievalTask:
     def all_queries(self) -> Tensor:
         """`(Q,)` int64: every query index."""
         return torch.arange(self.n_queries)
-

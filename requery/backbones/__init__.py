@@ -23,6 +23,9 @@ def load_backbone(source: str, revision: str | None = None, fusion: Fusion = "su
         ConfigError: an architecture Requery does not know, or a hub id without a commit.
         DataError: the files are missing or broken.
     """
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = resolve(source, revision)
     kind = read_json(folder / "config.json").get("model_type")
     if kind == "clip":

@@ -113,7 +113,7 @@ class Blip2(Backbone):
     @classmethod
     def _from_own(cls, folder: Path, config: dict[str, Any]) -> Blip2:
         from safetensors.torch import load_file
-        from transformers import AutoTokenizer, CLIPVisionConfig, CLIPVisionModel
+        from transformers import CLIPVisionConfig, CLIPVisionModel, PreTrainedTokenizerFast
 
         shared = config["shared_vision"]
         vision: nn.Module
@@ -128,7 +128,7 @@ class Blip2(Backbone):
             vision = Clip.load(source).vision
         else:
             vision = CLIPVisionModel(CLIPVisionConfig(**config["vision"]))
-        model = cls.create(vision, AutoTokenizer.from_pretrained(folder), config, folder)
+        model = cls.create(vision, PreTrainedTokenizerFast.from_pretrained(folder), config, folder)
         state = load_file(folder / "model.safetensors")
         missing, unknown = model.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
         missing = [name for name in missing if shared is None or not name.startswith("vision.")]

@@ -17,7 +17,7 @@ from requery.negatives.strategies import Strategy
 from requery.negatives.uniform import UniformNegatives
 from requery.ragged import Ragged
 from requery.ranking.embeddings import check_embeddings, check_shapes
-from requery.ranking.tiles import QUERY_BLOCK, aligned, score_rows
+from requery.ranking.tiles import QUERY_BLOCK, Tiles
 
 CACHE_SCORES = 2**17
 """Scores one selection works on: their keys fit a core's cache, which makes it several times as fast."""
@@ -48,7 +48,7 @@ def define(
         strategy: which items become negatives.
         queries: `(M, D)` embeddings of the training queries.
         corpus: `(N, T, D)` embeddings of the corpus, T tokens an item, or `(N, D)`; float32, or half
-            precision, which is widened tile by tile.
+            precision, which is widened in pieces.
         target: `(M,)` int64 corpus index of each query's target.
         excluded: `M` rows of corpus indices, the reference images; used if `strategy.exclude_reference`.
         query_group: `(M,)` int64: a query ranks only the corpus items of its group; None = all.
@@ -88,10 +88,10 @@ def _blocks(
         rows = np.flatnonzero(pool.start == start)
         size = int(pool.size[rows[0]])
         members = torch.from_numpy(pool.members[start : start + size])
-        part = aligned(corpus if size == corpus.shape[0] else corpus[members.to(corpus.device)])
+        tiles = Tiles(corpus if size == corpus.shape[0] else corpus[members.to(corpus.device)])
         few = max(1, (CACHE_SCORES if corpus.device.type == "cpu" else DEVICE_SCORES) // size)
         for block in torch.split(torch.from_numpy(rows), QUERY_BLOCK):
-            scores = score_rows(queries[block.to(queries.device)].to(part.device), part)
+            scores = tiles.rows(queries[block.to(queries.device)])
             for at, some in zip(torch.split(block, few), torch.split(scores, few), strict=True):
                 sets = _select(strategy, some, pool, at)
                 values = members[sets.sets.values].int()

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from requery.errors import EmbeddingError, first
 from requery.ragged import Ragged
-from requery.ranking.top import pack
+from requery.ranking.top import largest, pack
 
 NEVER = torch.iinfo(torch.int64).min
 """Key of an item that is not in the ranking; it sorts after all others."""
@@ -82,18 +81,6 @@ def ranking_keys(scores: Tensor) -> Tensor:
         if rows:
             raise EmbeddingError(f"scores of rows {first(rows)} are NaN or infinite; check their embeddings")
     return pack(scores.float(), torch.arange(scores.shape[1], device=scores.device))
-
-
-def largest(keys: Tensor, k: int) -> Tensor:
-    """The k largest keys of each row, `(B, min(k, N))`, in ranking order."""
-    n = keys.shape[1]
-    k = min(k, n)
-    if keys.device.type != "cpu":
-        return keys.topk(k, dim=1).values
-    # numpy sorts and partitions integers with vector instructions: 15 and 4 times as fast as torch here.
-    array = keys.numpy()
-    kept = np.partition(array, n - k, axis=1)[:, n - k :] if k < n else array
-    return torch.from_numpy(np.sort(kept, axis=1)[:, ::-1].copy())
 
 
 def items_after(keys: Tensor, target: Tensor, limit: int | None) -> Tensor:

@@ -26,10 +26,9 @@ from requery.negatives.intervals import (
     Interval,
     collect,
     items_after,
-    largest,
     ranking_keys,
 )
-from requery.ranking.top import pack, unpack
+from requery.ranking.top import largest, pack, unpack
 
 STEEPEST = 16
 """Drops looked at before all are sorted; a pair is nearly always among them."""

@@ -39,7 +39,8 @@ def check_embeddings(embeddings: Tensor, side: str, ids: Sequence[str] | None = 
     Raises:
         EmbeddingError: names the first ten offending items.
     """
-    norms = torch.linalg.vector_norm(embeddings.float(), dim=-1)
+    parts = torch.split(embeddings, 1024)  # half precision is widened in pieces
+    norms = torch.cat([torch.linalg.vector_norm(part.float(), dim=-1) for part in parts])
     bad = ~(norms.isfinite() & (norms > 0))
     if bad.ndim == 2:
         bad = bad.any(1)

@@ -16,7 +16,8 @@ from requery.errors import ConfigError
 from requery.ragged import Ragged
 from requery.ranking.embeddings import check_embeddings, check_shapes
 from requery.ranking.qrels import Qrels
-from requery.ranking.strips import QUERY_BLOCK, Pairs, Tiles
+from requery.ranking.strips import Pairs, Strips
+from requery.ranking.tiles import QUERY_BLOCK
 from requery.ranking.top import merge_keys, unpack
 
 MEMORY_BUDGET = 256 * 2**20
@@ -79,7 +80,7 @@ def rank(
     """Rank a gallery for each query; a score is the largest of <query, token> over an item's tokens.
 
     The result does not depend on `memory_budget`, bit for bit. Queries may be ranked in pieces, with the
-    same bits, where the pieces begin at multiples of `strips.QUERY_BLOCK`.
+    same bits, where the pieces begin at multiples of `tiles.QUERY_BLOCK`.
 
     Args:
         queries: `(Q, D)` float.
@@ -102,9 +103,9 @@ def rank(
     check_embeddings(queries, "query", query_ids)
     check_embeddings(gallery, "gallery", gallery_ids)
     qrels.validate(queries.shape[0], gallery.shape[0])
-    tiles, queries = Tiles(gallery, memory_budget), queries.to(gallery.device)
+    strips, queries = Strips(gallery, memory_budget), queries.to(gallery.device)
     k = min(top_k, gallery.shape[0])
-    blocks = [_rank_block(tiles, queries, qrels, start, k) for start in range(0, len(qrels), QUERY_BLOCK)]
+    blocks = [_rank_block(strips, queries, qrels, start, k) for start in range(0, len(qrels), QUERY_BLOCK)]
     return _assemble(blocks, qrels, k, gallery.shape[0])
 
 
@@ -118,9 +119,9 @@ class _Block:
     top_keys: Tensor
 
 
-def _rank_block(tiles: Tiles, queries: Tensor, qrels: Qrels, start: int, top_k: int) -> _Block:
+def _rank_block(strips: Strips, queries: Tensor, qrels: Qrels, start: int, top_k: int) -> _Block:
     stop = min(start + QUERY_BLOCK, queries.shape[0])
-    block = tiles.block(queries[start:stop])
+    block = strips.tiles.block(queries[start:stop])
     relevant, excluded, subset = (
         _pairs(rows, start, stop, queries.device) for rows in (qrels.relevant, qrels.excluded, qrels.subset)
     )
@@ -128,12 +129,12 @@ def _rank_block(tiles: Tiles, queries: Tensor, qrels: Qrels, start: int, top_k: 
         torch.empty(p.items.numel(), device=queries.device) for p in (relevant, subset)
     )
     keys: Tensor | None = None
-    for strip in tiles.strips(block, excluded):
+    for strip in strips.of(block, excluded):
         strip.read(relevant, relevant_score)
         strip.read(subset, subset_score)
         keys = merge_keys(keys, strip.top_keys(top_k), top_k)
     ahead = torch.zeros_like(relevant.items)
-    for strip in [strip] if tiles.held else tiles.strips(block, excluded):
+    for strip in [strip] if strips.held else strips.of(block, excluded):
         ahead += strip.count_ahead(relevant, relevant_score)
     assert keys is not None  # no gallery is empty
     found = relevant_score > -torch.inf

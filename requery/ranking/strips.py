@@ -1,10 +1,4 @@
-"""Scores of queries against a gallery, in tiles of one shape, a strip of tiles at a time.
-
-The same product in another shape gives other bits, so every tile here is `QUERY_BLOCK` x `GALLERY_BLOCK`
-scores from products of one shape, zero-padded at the ends, whatever the number of queries, the memory
-budget or the number of processes. A score then depends only on its query's row in the block, on its
-item's column in the tile, and on the two embeddings.
-"""
+"""The tiles of a query block, a strip of neighbours at a time: what a ranking reads from them."""
 
 from __future__ import annotations
 
@@ -14,15 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from requery.ranking.tiles import GALLERY_BLOCK, QUERY_BLOCK, Tiles
 from requery.ranking.top import GROUP, group_maxima, top_keys
 
-QUERY_BLOCK = 256
-"""Queries per tile. Split queries only at its multiples where bits are to agree."""
-
-GALLERY_BLOCK = 512
-"""Gallery items per tile: with `QUERY_BLOCK` rows half a MiB, which fits a core's second-level cache."""
-
-_ALIGNMENT = 64
 _NOTHING = float("-inf")
 
 
@@ -116,70 +104,39 @@ class Strip:
         return top_keys(self.tiles, self.maxima, self.start, k)
 
 
-class Tiles:
-    """Score query blocks against a gallery kept in memory.
+class Strips:
+    """Cut the score matrix of a query block into strips that fit a memory budget.
 
     Args:
-        gallery: `(N, T, D)` or `(N, D)` float; T embeddings of an item, of which the best match counts.
+        gallery: as `Tiles`.
         memory_budget: bytes the scores held at one time may take; one tile is always held.
     """
 
     def __init__(self, gallery: Tensor, memory_budget: int) -> None:
-        tokens = gallery if gallery.ndim == 3 else gallery[:, None]
-        tokens = tokens.float().contiguous()
-        # An address decides which instructions a product starts with: keep it aligned.
-        self.gallery = tokens if tokens.data_ptr() % _ALIGNMENT == 0 else tokens.clone()
-        self.n_items = tokens.shape[0]
-        whole = self.n_items // GALLERY_BLOCK * GALLERY_BLOCK
-        self.tail = tokens.new_zeros(GALLERY_BLOCK, *tokens.shape[1:])
-        self.tail[: self.n_items - whole] = tokens[whole:]
-        self.count = -(-self.n_items // GALLERY_BLOCK)
-        held = max(1, memory_budget // (QUERY_BLOCK * GALLERY_BLOCK * tokens.element_size()))
-        self.scores = tokens.new_empty(min(held, self.count), QUERY_BLOCK, GALLERY_BLOCK)
+        self.tiles = Tiles(gallery)
+        size = QUERY_BLOCK * GALLERY_BLOCK * torch.float32.itemsize
+        held = min(max(1, memory_budget // size), len(self.tiles))
+        self.scores = torch.empty(held, QUERY_BLOCK, GALLERY_BLOCK, device=gallery.device)
 
     @property
     def held(self) -> bool:
         """Whether all tiles of a query block fit the budget."""
-        return self.scores.shape[0] == self.count
+        return self.scores.shape[0] == len(self.tiles)
 
-    def block(self, queries: Tensor) -> Tensor:
-        """Zero-pad up to `QUERY_BLOCK` queries, `(n, D)`, to a block."""
-        padded = self.gallery.new_zeros(QUERY_BLOCK, self.gallery.shape[2])
-        padded[: queries.shape[0]] = queries
-        return padded
-
-    def strips(self, block: Tensor, excluded: Pairs) -> Iterator[Strip]:
-        """Score a query block against the gallery, as many tiles at a time as the budget holds.
-
-        A strip is valid until the next one is asked for.
+    def of(self, block: Tensor, excluded: Pairs) -> Iterator[Strip]:
+        """Score a query block against the gallery; a strip is valid until the next one is asked for.
 
         Args:
-            block: `(QUERY_BLOCK, D)` float32.
+            block: `(QUERY_BLOCK, D)` float32, made by `Tiles.block`.
             excluded: items whose score becomes -inf.
         """
-        for first in range(0, self.count, self.scores.shape[0]):
-            tiles = self.scores[: self.count - first]
+        for first in range(0, len(self.tiles), self.scores.shape[0]):
+            held = self.scores[: len(self.tiles) - first]
             maxima = []
-            for number, tile in enumerate(tiles, start=first):
-                self._score(block, number, tile)
-                if number + 1 == self.count:
-                    tile[:, self.n_items - number * GALLERY_BLOCK :] = _NOTHING
+            for number, tile in enumerate(held, start=first):
+                self.tiles.score(block, number, tile)
+                tile[:, self.tiles.n_items - number * GALLERY_BLOCK :] = _NOTHING  # only in the last tile
                 maxima.append(group_maxima(tile))  # while the tile is in the cache
-            strip = Strip(tiles, torch.stack(maxima, 1), first * GALLERY_BLOCK)
+            strip = Strip(held, torch.stack(maxima, 1), first * GALLERY_BLOCK)
             strip.exclude(excluded)
             yield strip
-
-    def _score(self, block: Tensor, number: int, out: Tensor) -> None:
-        """Fill one tile; items of several tokens go in products of about `GALLERY_BLOCK` tokens."""
-        start = number * GALLERY_BLOCK
-        full = start + GALLERY_BLOCK <= self.n_items
-        items = self.gallery[start : start + GALLERY_BLOCK] if full else self.tail
-        n_tokens, dim = items.shape[1:]
-        if n_tokens == 1:
-            torch.mm(block, items[:, 0].T, out=out)
-            return
-        # Token-major scores let the maximum run along whole rows; a power of two divides the tile.
-        step = 1 << max(0, (GALLERY_BLOCK // n_tokens).bit_length() - 1)
-        for at in range(0, GALLERY_BLOCK, step):
-            product = torch.mm(items[at : at + step].view(-1, dim), block.T)
-            out[:, at : at + step] = product.view(step, n_tokens, QUERY_BLOCK).amax(1).T

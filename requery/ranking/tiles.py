@@ -1,58 +1,79 @@
-"""Scores of a block of queries against a whole gallery, in products of one fixed shape.
+"""Scores of queries against a gallery, in tiles of one shape.
 
-A product in another shape gives other bits, so that a score would depend on how work is split. Here every
-product is (TILE_TOKENS, rounded down to whole items) x D x QUERY_BLOCK, padded with zeros where queries or
-items run out: a score depends on the query, the item, their places in block and tile, and nothing else.
+The same product in another shape gives other bits, so every tile here is `QUERY_BLOCK` x `GALLERY_BLOCK`
+scores from products of one shape, zero-padded at the ends, whatever the number of queries, the memory at
+hand or the number of processes. A score then depends only on its query's row in the block, on its item's
+column in the tile, and on the two embeddings: a ranking and a search for negatives see the same bits.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-QUERY_BLOCK = 64
-"""Queries per product."""
+QUERY_BLOCK = 256
+"""Queries per tile. Split queries only at its multiples where bits are to agree."""
 
-TILE_TOKENS = 1024
-"""Gallery tokens per product: with 256 dimensions, tile and scores stay in a core's cache."""
+GALLERY_BLOCK = 512
+"""Gallery items per tile: with `QUERY_BLOCK` rows half a MiB, which fits a core's second-level cache."""
 
-ALIGNMENT = 64
-"""Bytes; an address off this boundary may start a product with other instructions, and other bits."""
+_ALIGNMENT = 64
 
 
-def aligned(gallery: Tensor) -> Tensor:
-    """Return the gallery contiguous and at an aligned address, copied only where it is not."""
-    whole = gallery.contiguous()
-    return whole if whole.data_ptr() % ALIGNMENT == 0 else whole.clone()
-
-
-def score_rows(query: Tensor, gallery: Tensor) -> Tensor:
-    """Score up to QUERY_BLOCK queries against all items: the maximum over an item's tokens of <q, token>.
+class Tiles:
+    """Score blocks of queries against a gallery; a score is the best match among an item's embeddings.
 
     Args:
-        query: `(B, D)` with B <= QUERY_BLOCK.
-        gallery: `(N, T, D)`, `aligned`; half precision is widened tile by tile.
-
-    Returns:
-        `(B, N)` float32.
-
-    Raises:
-        ValueError: more queries than a block holds.
+        gallery: `(N, T, D)` or `(N, D)` float, T embeddings an item; half precision is widened in pieces.
     """
-    rows, (n, tokens, dim) = query.shape[0], gallery.shape
-    if rows > QUERY_BLOCK:
-        raise ValueError(f"{rows} queries; a block holds {QUERY_BLOCK}")
-    columns = F.pad(query.float(), (0, 0, 0, QUERY_BLOCK - rows)).T.contiguous()  # (D, QUERY_BLOCK)
-    items = max(1, TILE_TOKENS // tokens)
-    product = torch.empty(items * tokens, QUERY_BLOCK, device=query.device)
-    scores = torch.empty(rows, n, device=query.device)
-    for start in range(0, n, items):
-        tile = gallery[start : start + items].float()
-        held = tile.shape[0]
-        if held < items:
-            tile = F.pad(tile, (0, 0, 0, 0, 0, items - held))
-        torch.mm(tile.reshape(-1, dim), columns, out=product)
-        best = product.view(items, tokens, QUERY_BLOCK).amax(1)
-        scores[:, start : start + held] = best[:held, :rows].T
-    return scores
+
+    def __init__(self, gallery: Tensor) -> None:
+        tokens = (gallery if gallery.ndim == 3 else gallery[:, None]).contiguous()
+        # An address decides which instructions a product starts with: keep it aligned.
+        self.gallery = tokens if tokens.data_ptr() % _ALIGNMENT == 0 else tokens.clone()
+        self.n_items = tokens.shape[0]
+        whole = self.n_items // GALLERY_BLOCK * GALLERY_BLOCK
+        self.tail = tokens.new_zeros(GALLERY_BLOCK, *tokens.shape[1:])
+        self.tail[: self.n_items - whole] = tokens[whole:]
+
+    def __len__(self) -> int:
+        """Tiles in a query block."""
+        return -(-self.n_items // GALLERY_BLOCK)
+
+    def block(self, queries: Tensor) -> Tensor:
+        """Zero-pad up to `QUERY_BLOCK` queries, `(n, D)`, to a float32 block on the gallery's device."""
+        padded = self.gallery.new_zeros(QUERY_BLOCK, self.gallery.shape[2], dtype=torch.float32)
+        padded[: queries.shape[0]] = queries
+        return padded
+
+    def score(self, block: Tensor, number: int, out: Tensor) -> None:
+        """Fill one tile; columns beyond the gallery are 0.
+
+        Args:
+            block: `(QUERY_BLOCK, D)` float32.
+            number: of the tile: its first column is item `number * GALLERY_BLOCK`.
+            out: `(QUERY_BLOCK, GALLERY_BLOCK)` float32.
+        """
+        start = number * GALLERY_BLOCK
+        full = start + GALLERY_BLOCK <= self.n_items
+        items = self.gallery[start : start + GALLERY_BLOCK] if full else self.tail
+        n_tokens, dim = items.shape[1:]
+        if n_tokens == 1:
+            torch.mm(block, items[:, 0].float().T, out=out)
+            return
+        # Products of about `GALLERY_BLOCK` tokens; a power of two divides the tile. Token-major scores let
+        # the maximum run along whole rows.
+        step = 1 << max(0, (GALLERY_BLOCK // n_tokens).bit_length() - 1)
+        for at in range(0, GALLERY_BLOCK, step):
+            product = torch.mm(items[at : at + step].view(-1, dim).float(), block.T)
+            out[:, at : at + step] = product.view(step, n_tokens, QUERY_BLOCK).amax(1).T
+
+    def rows(self, queries: Tensor) -> Tensor:
+        """Scores `(n, N)` float32 of up to `QUERY_BLOCK` queries, `(n, D)`, against all items."""
+        block, n = self.block(queries), queries.shape[0]
+        tile = block.new_empty(QUERY_BLOCK, GALLERY_BLOCK)
+        scores = block.new_empty(n, self.n_items)
+        for number, columns in enumerate(torch.split(scores, GALLERY_BLOCK, dim=1)):
+            self.score(block, number, tile)
+            columns.copy_(tile[:n, : columns.shape[1]])
+        return scores

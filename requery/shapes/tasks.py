@@ -111,7 +111,7 @@ def _cross_modal(config: ShapesConfig, direction: str, split: str, families: int
 
 
 def _knowledge(config: ShapesConfig, split: str, families: int) -> RetrievalTask:
-    """One question about each image; the passages with the fact asked for are relevant, the first the target."""
+    """One question about each image; passages with the fact asked for are relevant, the first the target."""
     images = ShapesImages(config, split, families * config.variants)
     corpus = passages(config)
     places: dict[tuple[int, int, str], list[int]] = {}

@@ -47,7 +47,7 @@ class Module(L.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def fit(tmp_path, callback, rule=Strategy(), epochs=6, ckpt=None, save=None):  # noqa: B008
+def fit(tmp_path, callback, rule=Strategy(), epochs=6, ckpt=None, save=None):
     module = Module(rule)
     trainer = L.Trainer(
         max_epochs=epochs,

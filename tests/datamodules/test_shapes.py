@@ -9,7 +9,7 @@ from datamodules.pairs import PairsDataModule
 from datamodules.sampling import EpochShuffle
 from datamodules.shapes import WORDINGS, Families, ShapesDataModule
 from requery.errors import ConfigError
-from requery.ranking.strips import QUERY_BLOCK
+from requery.ranking.tiles import QUERY_BLOCK
 from requery.shapes.scene import ShapesConfig
 
 SMALL = Families(train=12, val=5, test=100)

@@ -18,9 +18,8 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert all(
-        f"  {name} " in done.stdout for name in ("fit", "validate", "test", "predict", "study", "report")
-    )
+    commands = ("fit", "validate", "test", "predict", "study", "report", "convert")
+    assert all(f"  {name} " in done.stdout for name in commands)
 
 
 def test_unknown_command_suggests(capsys):

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -65,3 +67,14 @@ def test_peak_memory_sees_an_allocation():
     before = peak_memory_bytes()
     held = torch.ones(2**26)  # 256 MiB
     assert peak_memory_bytes() - before > 2**27 and held.sum() == 2**26
+
+
+def test_the_peak_is_not_that_of_the_process_that_started_this_one():
+    script = (
+        "import subprocess, sys\n"
+        "held = bytes(1) * 800_000_000\n"
+        "child = 'from requery.cost import peak_memory_bytes; print(peak_memory_bytes())'\n"
+        "subprocess.run([sys.executable, '-c', child], check=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 50_000_000 < int(done.stdout) < 700_000_000

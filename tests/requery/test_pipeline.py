@@ -11,7 +11,7 @@ from requery.index import ExactIndex
 from requery.pipeline import QueryBatch, Stages, embed, run
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import rank
-from requery.ranking.strips import QUERY_BLOCK
+from requery.ranking.tiles import QUERY_BLOCK
 
 N, D = 700, 16
 Q = QUERY_BLOCK + 37

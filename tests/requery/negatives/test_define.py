@@ -10,9 +10,10 @@ from requery.errors import DataError, EmbeddingError
 from requery.negatives import NegativeSets, Strategy, UniformNegatives, define
 from requery.negatives.select import select
 from requery.ragged import Ragged
-from requery.ranking.tiles import score_rows
+from requery.ranking.tiles import QUERY_BLOCK, Tiles
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/qure"
+M = QUERY_BLOCK + 44
 SCORED = ["top_k", "after_target_top_k", "two_drop", "two_drop_window"]
 
 
@@ -20,8 +21,8 @@ SCORED = ["top_k", "after_target_top_k", "two_drop", "two_drop_window"]
 def world():
     generator = torch.Generator().manual_seed(0)
     corpus = normalize(torch.randn(150, 3, 16, generator=generator), dim=-1)
-    target = torch.randint(0, 150, (130,), generator=generator)
-    queries = normalize(corpus[target, 0] + 0.3 * torch.randn(130, 16, generator=generator), dim=-1)
+    target = torch.randint(0, 150, (M,), generator=generator)
+    queries = normalize(corpus[target, 0] + 0.3 * torch.randn(M, 16, generator=generator), dim=-1)
     return queries, corpus, target
 
 
@@ -42,7 +43,7 @@ def test_streamed_blocks_are_the_whole_matrix(world, name):
     queries, corpus, target = world
     strategy = Strategy(name, k=9, window=20)
     sets = define(strategy, *world)
-    scores = torch.cat([score_rows(part, corpus) for part in queries.split(64)])
+    scores = torch.cat([Tiles(corpus).rows(part) for part in queries.split(QUERY_BLOCK)])
     whole = select(strategy, scores, target)
     assert sets.sets.values.dtype == torch.int32
     assert torch.equal(sets.sets.values.long(), whole.sets.values)
@@ -71,7 +72,7 @@ def test_the_reference_is_left_out_when_asked(world, name):
     queries, corpus, target = world
     order = torch.einsum("md,ntd->mnt", queries, corpus).amax(2).argsort(1, descending=True)
     reference = torch.where(order[:, 0] == target, order[:, 1], order[:, 0])
-    excluded = Ragged(reference, torch.arange(131))
+    excluded = Ragged(reference, torch.arange(M + 1))
     strategy = Strategy(name, k=9, window=20)
     kept = define(strategy, *world, excluded=excluded)
     left_out = define(replace(strategy, exclude_reference=True), *world, excluded=excluded)
@@ -101,7 +102,7 @@ def test_single_vectors_progress_and_one_query(world):
     queries, corpus, target = world
     seen = []
     sets = define(Strategy(), queries, corpus[:, 0], target, progress=lambda *at: seen.append(at))
-    assert seen[-1] == (130, 130) and [at for at, _ in seen] == sorted({at for at, _ in seen})
+    assert seen[-1] == (M, M) and [at for at, _ in seen] == sorted({at for at, _ in seen})
     alone = define(Strategy(), queries[:1], corpus[:, 0], target[:1])
     assert isinstance(alone, NegativeSets) and torch.equal(alone.sets[0], sets.sets[0])
 
