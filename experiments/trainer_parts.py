@@ -26,6 +26,9 @@ NOISE = (
     ".*does not have many workers.*",
     ".*isinstance.treespec, LeafSpec.*",
     ".*smaller than the logging interval.*",
+    ".*in eval mode at the start of training.*",  # the frozen tower
+    ".*predict returned None.*",  # the run record writes the predictions
+    ".*val_dataloader. but have no .validation_step.*",  # pre-training
     ".*callbacks used to create the checkpoint need to be provided.*",
 )
 """Warnings of Lightning about what is as it should be here."""
