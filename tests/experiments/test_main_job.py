@@ -1,4 +1,4 @@
-"""The main job end to end on a tiny model: fit, test, predict, study, report, all through the command line."""
+"""The main job end to end on a tiny model: fit, test, predict, report, all through the command line."""
 
 from __future__ import annotations
 
