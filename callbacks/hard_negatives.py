@@ -11,6 +11,7 @@ from torch import Tensor
 from requery.cost import CostMeter
 from requery.errors import ConfigError, RunError
 from requery.negatives import NegativeSets, Strategy, UniformNegatives, define
+from requery.negatives.audit import set_false_negative_rate
 from requery.schedules import definition_period
 from requery.task import RetrievalTask
 
@@ -95,6 +96,9 @@ class HardNegativeRefresh(Callback):
         self._file = {"name": name, "sha256": sets.save(self._folder(trainer) / name), "epoch": epoch}
         module.sets = sets
         summary = {**sets.summary(), "seconds": stage.seconds - before}
+        if task.qrels.graded:
+            false, members = set_false_negative_rate(sets, task.qrels.relevant)
+            summary["set_false_negative_rate"] = false / members
         pl_module.log_dict({f"negatives/{key}": value for key, value in summary.items()})
 
     def _period(self, trainer: Trainer) -> int:

@@ -25,7 +25,7 @@ class Families:
     """
 
     train: int = 600
-    val: int = 50
+    val: int = 100
     test: int = 334
 
 

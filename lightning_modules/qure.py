@@ -167,9 +167,12 @@ class QuReModule(RetrievalModule):
 
     def _log_false_negatives(self, rivals: Tensor, index: Tensor) -> None:
         """Log the share of the negatives `(B, K)` that are in truth relevant; -1 is no negative."""
+        truth = self.task("train").qrels
+        if not truth.graded:
+            return
         real = rivals >= 0
         queries = index[:, None].expand_as(rivals)[real]
-        false, drawn = false_negative_rate(rivals[real][:, None], queries, self.task("train").qrels.relevant)
+        false, drawn = false_negative_rate(rivals[real][:, None], queries, truth.relevant)
         rate, weight = false / max(drawn, 1), max(drawn, 1)
         self.log("negatives/false_negative_rate", rate, on_step=False, on_epoch=True, batch_size=weight)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from requery.ragged import Ragged
 from requery.ranking.ceiling import ceiling
 from requery.ranking.metrics import evaluate, per_query
-from requery.ranking.qrels import TARGET_GRADE, Qrels
+from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import Ranking
 from requery.ranking.submission import members_as_relevant, write_cirr
 from requery.ranking.trec import write_qrels, write_qrels_graded, write_run
@@ -47,21 +47,20 @@ def write_test(
     """
     names = task.protocol.metrics if names is None else names
     qrels = task.qrels
-    graded = bool((qrels.grades != TARGET_GRADE).any())
     record: dict[str, Any] = {
         "protocol": task.protocol.key,
         "split": task.split,
         "metrics": {
             name: asdict(value) for name, value in evaluate(ranking, qrels, names, seed=seed).items()
         },
-        **({"ceiling": ceiling(qrels, names)} if graded else {}),
+        **({"ceiling": ceiling(qrels, names)} if qrels.graded else {}),
         "notes": dict(task.notes),
         "n_gallery": ranking.n_gallery,
     }
     folder.write_ranks(rank_columns(task, ranking, names))
     write_run(folder.file("run.trec"), task.query_ids, task.gallery_ids, ranking.top_index, folder.name)
     write_qrels(folder.file("qrels.trec"), task.query_ids, task.gallery_ids, qrels)
-    if graded:
+    if qrels.graded:
         write_qrels_graded(folder.file("qrels_graded.trec"), task.query_ids, task.gallery_ids, qrels)
     folder.write_json("metrics.json", record)
     return record

@@ -46,6 +46,11 @@ class Qrels:
     def __len__(self) -> int:
         return self.target.numel()
 
+    @property
+    def graded(self) -> bool:
+        """Whether more than the targets is known to be relevant: only then can false negatives be counted."""
+        return bool((self.grades != TARGET_GRADE).any())
+
     def select(self, rows: Tensor) -> Qrels:
         """The truth of some queries, in the order given, `(B,)` int64."""
         graded = Ragged(self.grades, self.relevant.offsets).select(rows)
