@@ -17,7 +17,7 @@ from torch import Tensor
 from requery.cost import CostMeter
 from requery.errors import RunError
 from requery.record import RunFolder
-from requery.results import write_predictions, write_test
+from requery.results import score, write_predictions, write_test
 
 
 class RunRecord(Callback):
@@ -89,6 +89,12 @@ class RunRecord(Callback):
         tested = getattr(pl_module, "tested", None)
         if trainer.is_global_zero and tested is not None:
             write_test(self.folder, tested.task, tested.ranking)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write `validation.json` for the command `validate`; within a fit the history has the metrics."""
+        tested = getattr(pl_module, "tested", None)
+        if trainer.is_global_zero and trainer.state.fn == "validate" and tested is not None:
+            self.folder.write_json("validation.json", score(tested.task, tested.ranking))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the ranked lists, and the benchmark's submission files where it has a server."""

@@ -24,6 +24,29 @@ TOP = 100
 """Items of each query's list kept in `ranks.parquet`."""
 
 
+def score(
+    task: RetrievalTask, ranking: Ranking, names: Sequence[str] | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """Score a ranking under its task's protocol; what `metrics.json` holds.
+
+    Args:
+        task: queries, gallery and truth.
+        ranking: the ranks of the task's queries.
+        names: metrics to report; None for the protocol's.
+        seed: of the bootstrap's draws.
+    """
+    names = task.protocol.metrics if names is None else names
+    estimates = evaluate(ranking, task.qrels, names, seed=seed)
+    return {
+        "protocol": task.protocol.key,
+        "split": task.split,
+        "metrics": {name: asdict(value) for name, value in estimates.items()},
+        **({"ceiling": ceiling(task.qrels, names)} if task.qrels.graded else {}),
+        "notes": dict(task.notes),
+        "n_gallery": ranking.n_gallery,
+    }
+
+
 def write_test(
     folder: RunFolder,
     task: RetrievalTask,
@@ -46,17 +69,7 @@ def write_test(
         What `metrics.json` holds.
     """
     names = task.protocol.metrics if names is None else names
-    qrels = task.qrels
-    record: dict[str, Any] = {
-        "protocol": task.protocol.key,
-        "split": task.split,
-        "metrics": {
-            name: asdict(value) for name, value in evaluate(ranking, qrels, names, seed=seed).items()
-        },
-        **({"ceiling": ceiling(qrels, names)} if qrels.graded else {}),
-        "notes": dict(task.notes),
-        "n_gallery": ranking.n_gallery,
-    }
+    qrels, record = task.qrels, score(task, ranking, names, seed)
     folder.write_ranks(rank_columns(task, ranking, names))
     write_run(folder.file("run.trec"), task.query_ids, task.gallery_ids, ranking.top_index, folder.name)
     write_qrels(folder.file("qrels.trec"), task.query_ids, task.gallery_ids, qrels)

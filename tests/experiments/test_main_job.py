@@ -98,6 +98,15 @@ def test_the_command_line_wins_over_the_checkpoint(job, tmp_path):
         assert settings["negatives"]["strategy"] == "two_drop_window"
 
 
+def test_validate_scores_the_val_split_and_leaves_the_test_alone(job):
+    path, folder = job
+    before = (folder / "metrics.json").read_bytes()
+    run("validate", [f"--config={path}", "--resume=one", *QUIET])
+    found = json.loads((folder / "validation.json").read_text())
+    assert found["split"] == "val" and found["metrics"]["recall@1"]["n"] == 24
+    assert (folder / "metrics.json").read_bytes() == before
+
+
 def test_predict_writes_ranked_lists(job):
     path, folder = job
     out = run("predict", [f"--config={path}", f"--ckpt_path={folder / 'checkpoints' / 'last.ckpt'}", *QUIET])
