@@ -27,6 +27,7 @@ NOISE = (
     ".*isinstance.treespec, LeafSpec.*",
     ".*smaller than the logging interval.*",
     ".*in eval mode at the start of training.*",  # the frozen tower
+    ".*instantiate_classes.. was deprecated.*",
     ".*predict returned None.*",  # the run record writes the predictions
     ".*val_dataloader. but have no .validation_step.*",  # pre-training
     ".*callbacks used to create the checkpoint need to be provided.*",
