@@ -1,4 +1,4 @@
-"""What a user reads when the data, the settings or the disk are wrong: one message, exit code 2, nothing lost."""
+"""What a user reads when data, settings or disk are wrong: one message, exit code 2, nothing lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def cirr(tmp_path, checkpoints):
     for split in ("train", "val", "test1"):
         (root / "images" / split).mkdir(parents=True)
         for i, name in enumerate(NAMES):
-            Image.new("RGB", (30, 30), (20 * i, 90, 200 - 10 * i)).save(root / "images" / split / f"{name}.png")
+            image = Image.new("RGB", (30, 30), (20 * i, 90, 200 - 10 * i))
+            image.save(root / "images" / split / f"{name}.png")
         pairs = [
             {
                 "pairid": i,
