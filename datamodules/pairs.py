@@ -6,7 +6,6 @@ from torch.utils.data import DataLoader
 
 from datamodules.base import RetrievalDataModule, index_loader
 from datamodules.sampling import EpochShuffle
-from requery.errors import ConfigError
 from requery.task import RetrievalTask
 
 
@@ -17,17 +16,11 @@ class PairsDataModule(RetrievalDataModule):
         source: a DataModule with `pairs(split)`: ShapesDataModule, KarpathyDataModule.
         batch_size: pairs per step; the last, smaller batch of an epoch is left out.
         seed: seed of the order.
-        group: so many neighbouring images stay together, so that near misses (neighbours in Shapes) meet in
-            one batch.
     """
 
-    def __init__(
-        self, source: RetrievalDataModule, batch_size: int = 256, seed: int = 0, group: int = 1
-    ) -> None:
+    def __init__(self, source: RetrievalDataModule, batch_size: int = 256, seed: int = 0) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
-        if group < 1:
-            raise ConfigError(f"data.group is {group}; it must be at least 1")
-        self.source, self.group = source, group
+        self.source = source
 
     def build_task(self, split: str) -> RetrievalTask:
         """The source's task."""
@@ -39,4 +32,4 @@ class PairsDataModule(RetrievalDataModule):
 
     def train_dataloader(self) -> DataLoader[int]:
         n = len(self.pairs("train"))
-        return index_loader(n, self.batch_size, EpochShuffle(n, self.seed, self.group), drop_last=True)
+        return index_loader(n, self.batch_size, EpochShuffle(n, self.seed), drop_last=True)

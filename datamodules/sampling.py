@@ -10,16 +10,10 @@ from requery.rng import permutation
 
 
 class EpochShuffle(Sampler[int]):
-    """A permutation of `n` items, another in each epoch; Lightning calls `set_epoch`.
+    """A permutation of `n` items, another in each epoch; Lightning calls `set_epoch`."""
 
-    Args:
-        n: number of items.
-        seed: of the permutations.
-        group: so many neighbouring items stay together.
-    """
-
-    def __init__(self, n: int, seed: int, group: int = 1) -> None:
-        self.n, self.seed, self.group, self.epoch = n, seed, group, 0
+    def __init__(self, n: int, seed: int) -> None:
+        self.n, self.seed, self.epoch = n, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order is next."""
@@ -29,5 +23,4 @@ class EpochShuffle(Sampler[int]):
         return self.n
 
     def __iter__(self) -> Iterator[int]:
-        for first in (permutation(self.seed, self.epoch, -(-self.n // self.group)) * self.group).tolist():
-            yield from range(first, min(first + self.group, self.n))
+        return iter(permutation(self.seed, self.epoch, self.n).tolist())

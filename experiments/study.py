@@ -38,7 +38,7 @@ def main(command: str, args: Sequence[str]) -> None:
             shutil.rmtree(run.folder)
         outcome = "done" if execute(run) else "already finished"
         print(f"{step}: {outcome}, {time.monotonic() - began:.0f} s since the start", flush=True)
-    summarise([run.folder for run in runs], Path(study.report))
+    summarise([run.folder for run in runs], Path(study.report), study.baseline)
 
 
 def execute(run: Run) -> bool:
@@ -88,7 +88,7 @@ def _require_same_settings(run: Run) -> None:
         raise ConfigError(f"{run.folder} holds a run with other settings ({shown}); {remedy}")
 
 
-def summarise(folders: Sequence[Path], report: Path) -> None:
+def summarise(folders: Sequence[Path], report: Path, baseline: str | None = None) -> None:
     """Print the table of some runs and write their report."""
     from rich.console import Console
 
@@ -101,8 +101,9 @@ def summarise(folders: Sequence[Path], report: Path) -> None:
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     for section in sections(loaded.tested, loaded.trained)[0]:
         if section.protocol is not None:
-            console.print(console_table(section.arms))
-    command.main("report", [*map(str, folders), f"--output={report}"])
+            console.print(console_table(section.arms, baseline))
+    chosen = [] if baseline is None else [f"--baseline={baseline}"]
+    command.main("report", [*map(str, folders), f"--output={report}", *chosen])
 
 
 def _parser(command: str) -> argparse.ArgumentParser:

@@ -50,6 +50,7 @@ class Study:
         seeds: each arm runs once per seed.
         overrides: settings of every arm; an arm's own win.
         report: where the HTML report goes.
+        baseline: arm the significance marks compare with; default: the strongest that was not trained.
     """
 
     arms: list[Arm]
@@ -57,6 +58,7 @@ class Study:
     seeds: list[int] = field(default_factory=lambda: [0])
     overrides: dict[str, Any] = field(default_factory=dict)
     report: str = "report.html"
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -160,8 +161,7 @@ class Blip2Pretraining(Pretraining):
 
     Args:
         output: folder the checkpoint is written to.
-        vision: CLIP checkpoint whose tower is used; its tokenizer is used too.
-        shared_vision: path of that checkpoint seen from `output`, written instead of its weights.
+        vision: folder of the CLIP checkpoint whose tower and tokenizer are used; the new checkpoint names it.
         width: width of the Q-Former.
         layers: layers of the Q-Former; every second has cross-attention.
         heads: attention heads.
@@ -179,7 +179,6 @@ class Blip2Pretraining(Pretraining):
         self,
         output: str,
         vision: str,
-        shared_vision: str,
         width: int = 128,
         layers: int = 2,
         heads: int = 4,
@@ -205,7 +204,7 @@ class Blip2Pretraining(Pretraining):
             "hidden_dropout_prob": dropout,
             "attention_probs_dropout_prob": dropout,
         }
-        self.head = {"dim": dim, "n_tokens": n_tokens, "max_text": max_text, "shared_vision": shared_vision}
+        self.head = {"dim": dim, "n_tokens": n_tokens, "max_text": max_text}
 
     def prepare(self) -> None:
         clip = load_backbone(self.vision)
@@ -215,7 +214,7 @@ class Blip2Pretraining(Pretraining):
             "pad_token_id": clip.tokenizer.pad_token_id,
         }
         config = {"qformer": qformer, **self.head}
-        self.backbone = Blip2.create(clip.vision, clip.tokenizer, config, preprocess=clip.preprocess)
+        self.backbone = Blip2.create(clip.vision, clip.tokenizer, config, clip.preprocess, Path(self.vision))
         with torch.no_grad():
             self.features = torch.cat(
                 [self._features(start) for start in range(0, len(self.pairs), 256)]

@@ -76,6 +76,8 @@ class QuReModule(RetrievalModule):
         weight_decay: AdamW's, on all trained parameters in one group as in the official code.
         min_temperature: the temperature is clamped to at least this in the loss. The paper leaves it free
             (0): under hard negatives it then falls tenfold.
+        output: folder the trained backbone is written to at the end of a fit; null for none (checkpoints of
+            the run are kept anyway).
         cache: folder of the feature cache.
         seed: seed of dropout and of the negatives drawn.
     """
@@ -88,6 +90,7 @@ class QuReModule(RetrievalModule):
         lr: float = 1e-5,
         weight_decay: float = 0.05,
         min_temperature: float = 0.0,
+        output: str | None = None,
         cache: str = ".cache/requery",
         seed: int = 0,
     ) -> None:
@@ -95,7 +98,7 @@ class QuReModule(RetrievalModule):
         negatives = Negatives(**negatives) if isinstance(negatives, Mapping) else negatives
         self.save_hyperparameters({"negatives": asdict(negatives)})  # plain: checkpoints hold no objects
         self.negatives, self.lr, self.weight_decay = negatives, lr, weight_decay
-        self.min_temperature = min_temperature
+        self.min_temperature, self.output = min_temperature, output
         self.sets: NegativeSets | UniformNegatives | None = None
 
     # ---- what HardNegativeRefresh asks for ----
@@ -175,6 +178,10 @@ class QuReModule(RetrievalModule):
         false, drawn = false_negative_rate(rivals[real][:, None], queries, truth.relevant)
         rate, weight = false / max(drawn, 1), max(drawn, 1)
         self.log("negatives/false_negative_rate", rate, on_step=False, on_epoch=True, batch_size=weight)
+
+    def on_fit_end(self) -> None:
+        if self.output is not None and self.trainer.is_global_zero:
+            self.backbone.save(self.output)
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]

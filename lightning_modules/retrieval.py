@@ -17,6 +17,7 @@ from requery.backbones import Fusion, load_backbone
 from requery.cache import FeatureCache, FeatureTable, weights_digest
 from requery.cost import CostMeter
 from requery.encode import Progress, encode_blocks
+from requery.errors import ConfigError
 from requery.index.exact import ExactIndex
 from requery.pipeline import QueryBatch, Stages, run
 from requery.ranking.embeddings import check_embeddings
@@ -60,7 +61,7 @@ class RetrievalModule(L.LightningModule):
         self.cache = FeatureCache(Path(cache))
         self.tested: Tested | None = None
         self._features: dict[int, tuple[RetrievalTask, FeatureTable]] = {}
-        self._parts: list[Ranking] = []
+        self._parts: list[tuple[Tensor, Ranking]] = []
 
     def stages(self) -> Stages:
         """What this method does to a query."""
@@ -160,17 +161,27 @@ class RetrievalModule(L.LightningModule):
             ranking = run(
                 [self.query_batch(task, index)], self.index, self.stages(), self._qrels, task.query_ids
             )
-        self._parts.append(ranking)
+        self._parts.append((index.cpu(), ranking))
 
     def finish(self) -> Tested:
         """Put the blocks together and log the protocol's metrics."""
-        task, ranking = self._open_task, Ranking.concat(self._parts)
+        task, ranking = self._open_task, self._ranking()
+        asked = torch.cat([index for index, _ in self._parts])
+        if len(asked) < task.n_queries and self.trainer.state.fn != "fit":
+            raise ConfigError(
+                f"{len(asked)} of {task.n_queries} queries were ranked; a score leaves none out: "
+                "remove trainer.limit_test_batches, limit_val_batches or fast_dev_run"
+            )
+        qrels = task.qrels if len(asked) == task.n_queries else task.qrels.select(asked)
         name = "val" if self.trainer.validating or self.trainer.state.fn == "fit" else "test"
         for metric in task.protocol.metrics:
-            value = float(per_query(metric, ranking, task.qrels).mean())
+            value = float(per_query(metric, ranking, qrels).mean())
             self.log(f"{name}/{metric}", value, prog_bar=metric == "recall@1")
         self.tested = Tested(task, ranking)
         return self.tested
+
+    def _ranking(self) -> Ranking:
+        return Ranking.concat([ranking for _, ranking in self._parts])
 
     def on_test_epoch_start(self) -> None:
         self.begin("test")
@@ -197,7 +208,7 @@ class RetrievalModule(L.LightningModule):
         self.begin("test", scored=False)
 
     def on_predict_epoch_end(self) -> None:
-        self.tested = Tested(self._open_task, Ranking.concat(self._parts))
+        self.tested = Tested(self._open_task, self._ranking())
 
 
 def bar(name: str) -> Progress:

@@ -60,8 +60,8 @@ def blip2(clip):
 
     torch.manual_seed(1)
     qformer = {**QFORMER, "vocab_size": len(clip.tokenizer), "pad_token_id": clip.tokenizer.pad_token_id}
-    config = {"qformer": qformer, "dim": 8, "n_tokens": 3, "max_text": 24, "shared_vision": "../clip"}
-    return Blip2.create(clip.vision, clip.tokenizer, config, preprocess=clip.preprocess).eval()
+    config = {"qformer": qformer, "dim": 8, "n_tokens": 3, "max_text": 24}
+    return Blip2.create(clip.vision, clip.tokenizer, config, clip.preprocess).eval()
 
 
 @pytest.fixture(scope="session")
@@ -79,5 +79,6 @@ def checkpoints(clip, blip2, tmp_path_factory):
     """A folder with the checkpoints `clip` and `blip2`."""
     folder = tmp_path_factory.mktemp("checkpoints")
     clip.save(str(folder / "clip"))
+    blip2.shared_vision = folder / "clip"
     blip2.save(str(folder / "blip2"))
     return folder

@@ -8,6 +8,7 @@ the score is the largest inner product with any of them.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -39,8 +40,8 @@ class Blip2(Backbone):
         n_tokens: number of query tokens (32 in the paper).
         max_text: tokens a text is cut to (32 in the paper).
         temperature: initial temperature (0.07 in the paper's code).
-        shared_vision: path of the checkpoint whose tower this is, relative to this one's folder; its
-            weights are then not written again.
+        shared_vision: folder of the checkpoint whose tower this is; `save` then names it, relative to the new
+            folder, and does not write its weights again.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Blip2(Backbone):
         n_tokens: int = 32,
         max_text: int = 32,
         temperature: float = 0.07,
-        shared_vision: str | None = None,
+        shared_vision: Path | None = None,
     ) -> None:
         super().__init__(vision, tokenizer, preprocess, max_text)
         hidden = qformer.config.hidden_size
@@ -115,20 +116,19 @@ class Blip2(Backbone):
         from safetensors.torch import load_file
         from transformers import CLIPVisionConfig, CLIPVisionModel, PreTrainedTokenizerFast
 
-        shared = config["shared_vision"]
-        vision: nn.Module
-        if shared is not None:
+        shared = None if config["shared_vision"] is None else folder / config["shared_vision"]
+        vision: Any
+        if shared is None:
+            vision = CLIPVisionModel(CLIPVisionConfig(**config["vision"]))
+        elif (shared / "config.json").is_file():
             from requery.backbones.clip import Clip
 
-            source = folder / shared
-            if not (source / "config.json").is_file():
-                raise DataError(
-                    f"{folder}: shares the vision tower of {source}, which is not there; put it beside"
-                )
-            vision = Clip.load(source).vision
+            vision = Clip.load(shared).vision
         else:
-            vision = CLIPVisionModel(CLIPVisionConfig(**config["vision"]))
-        model = cls.create(vision, PreTrainedTokenizerFast.from_pretrained(folder), config, folder)
+            raise DataError(f"{folder}: shares the vision tower of {shared}, which is not there; restore it")
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        preprocess = preprocess_of(folder, vision.config.image_size)
+        model = cls.create(vision, tokenizer, config, preprocess, shared)
         state = load_file(folder / "model.safetensors")
         missing, unknown = model.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
         missing = [name for name in missing if shared is None or not name.startswith("vision.")]
@@ -142,27 +142,27 @@ class Blip2(Backbone):
         vision: nn.Module,
         tokenizer: Any,
         config: dict[str, Any],
-        folder: Path | None = None,
-        preprocess: Preprocess | None = None,
+        preprocess: Preprocess,
+        shared_vision: Path | None = None,
     ) -> Blip2:
-        """A model with new weights, from the settings that `save` writes."""
+        """A model with new weights, from the settings `qformer`, `dim`, `n_tokens` and `max_text`."""
         from transformers import Blip2QFormerConfig, Blip2QFormerModel
         from transformers.models.blip_2.modeling_blip_2 import Blip2TextEmbeddings
 
         tower: Any = vision.config
-        width, size = tower.hidden_size, tower.image_size
+        width = tower.hidden_size
         settings = Blip2QFormerConfig(**{**config["qformer"], "encoder_hidden_size": width})
         return cls(
             vision,
             Blip2QFormerModel(settings),
             cast(Any, Blip2TextEmbeddings)(settings),
             tokenizer,
-            preprocess or preprocess_of(folder or Path(), size),
+            preprocess,
             width=width,
             dim=config["dim"],
             n_tokens=config["n_tokens"],
             max_text=config["max_text"],
-            shared_vision=config["shared_vision"],
+            shared_vision=shared_vision,
         )
 
     @classmethod
@@ -196,9 +196,10 @@ class Blip2(Backbone):
             for name, value in self.state_dict().items()
             if self.shared_vision is None or not name.startswith("vision.")
         }
+        shared = self.shared_vision
         config = {
             "model_type": MODEL_TYPE,
-            "shared_vision": self.shared_vision,
+            "shared_vision": None if shared is None else Path(os.path.relpath(shared, folder)).as_posix(),
             "vision": None if self.shared_vision else cast(Any, self.vision.config).to_dict(),
             "qformer": self.qformer.config.to_diff_dict(),
             "dim": self.text_proj.out_features,

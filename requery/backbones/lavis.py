@@ -109,9 +109,9 @@ def _build(weights: State, tokenizer: Any, where: str) -> Blip2:
             f"{len(tokenizer)}; give bert-base-uncased's"
         )
     qformer["pad_token_id"] = tokenizer.pad_token_id
-    settings = {"qformer": qformer, **head, "max_text": MAX_TEXT, "shared_vision": None}
+    settings = {"qformer": qformer, **head, "max_text": MAX_TEXT}
     vision = CLIPVisionModel(CLIPVisionConfig(**tower))
-    model = Blip2.create(vision, tokenizer, settings, preprocess=Preprocess(tower["image_size"])).eval()
+    model = Blip2.create(vision, tokenizer, settings, Preprocess(tower["image_size"])).eval()
     # transformers' class has a last layer norm, which only its pooled output passes
     expected = {name: v.shape for name, v in model.state_dict().items() if "post_layernorm" not in name}
     refuse(where, "unknown weights", weights.keys() - expected.keys())

@@ -190,3 +190,15 @@ def test_a_checkpoint_holds_no_objects_and_gives_the_module_back(setup, tmp_path
     assert loaded.negatives == Negatives("top_k", k=7)
     for (name, one), two in zip(module.named_parameters(), loaded.parameters(), strict=True):
         assert torch.equal(one, two), name
+
+
+def test_a_score_leaves_no_query_out(checkpoints, tmp_path):
+    options = {"logger": False, "enable_progress_bar": False, "accelerator": "cpu", "num_sanity_val_steps": 0}
+    data = ShapesDataModule(families=Families(train=20, val=100, test=100), batch_size=32)
+    module = QuReModule(str(checkpoints / "blip2"), negatives=Negatives("in_batch"), cache=str(tmp_path))
+    trainer = L.Trainer(**options, limit_test_batches=1, default_root_dir=str(tmp_path))
+    with pytest.raises(ConfigError, match="256 of 300 queries"):
+        trainer.test(module, data, verbose=False)
+    trainer = L.Trainer(**options, limit_val_batches=1, max_epochs=1, default_root_dir=str(tmp_path))
+    trainer.fit(module, data)  # within a fit a part of the val split is a fair look
+    assert 0 <= float(trainer.callback_metrics["val/recall@1"]) <= 1

@@ -50,6 +50,7 @@ def test_text_and_image_both_matter(blip2, tokens):
 @torch.no_grad()
 def test_a_checkpoint_that_shares_its_tower_is_small_and_loads(blip2, clip, tokens, tmp_path):
     clip.save(str(tmp_path / "clip"))
+    blip2.shared_vision = tmp_path / "clip"
     blip2.save(str(tmp_path / "blip2"))
     loaded = load_backbone(str(tmp_path / "blip2")).eval()
     assert isinstance(loaded, Blip2)
@@ -77,14 +78,8 @@ def test_a_tower_of_its_own_is_saved_with_the_rest(blip2, clip, tmp_path):
             patch_size=12,
         )
     )
-    config = {
-        "qformer": blip2.qformer.config.to_dict(),
-        "dim": 8,
-        "n_tokens": 3,
-        "max_text": 24,
-        "shared_vision": None,
-    }
-    model = Blip2.create(tower, clip.tokenizer, config, preprocess=clip.preprocess).eval()
+    config = {"qformer": blip2.qformer.config.to_dict(), "dim": 8, "n_tokens": 3, "max_text": 24}
+    model = Blip2.create(tower, clip.tokenizer, config, clip.preprocess).eval()
     model.save(str(tmp_path / "own"))
     loaded = load_backbone(str(tmp_path / "own")).eval()
     pixels = torch.randn(4, 3, 24, 24)
@@ -97,6 +92,7 @@ def test_missing_weights_are_named(blip2, clip, tmp_path):
     from safetensors.torch import load_file, save_file
 
     clip.save(str(tmp_path / "clip"))
+    blip2.shared_vision = tmp_path / "clip"
     blip2.save(str(tmp_path / "blip2"))
     path = tmp_path / "blip2" / "model.safetensors"
     state = load_file(path)

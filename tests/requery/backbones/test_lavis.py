@@ -58,8 +58,8 @@ def model(bert):
         "max_position_embeddings": 40,
         "use_qformer_text_input": True,
     }
-    config = {"qformer": qformer, "dim": 8, "n_tokens": 3, "max_text": 32, "shared_vision": None}
-    model = Blip2.create(tower, tokenizer, config, preprocess=Preprocess(24)).eval()
+    config = {"qformer": qformer, "dim": 8, "n_tokens": 3, "max_text": 32}
+    model = Blip2.create(tower, tokenizer, config, Preprocess(24)).eval()
     for value in model.parameters():
         value.data = (value.data + 0.1 * torch.randn_like(value)).half().float()
     return model
