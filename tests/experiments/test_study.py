@@ -96,14 +96,16 @@ def test_other_settings_are_refused_by_name(study):
 
 def test_main_runs_everything_then_summarises(study, commands, monkeypatch, capsys):
     summaries = []
-    monkeypatch.setattr(
-        module, "summarise", lambda folders, report: summaries.append((len(folders), str(report)))
-    )
+
+    def summarise(folders, report, baseline):
+        summaries.append((len(folders), str(report), baseline))
+
+    monkeypatch.setattr(module, "summarise", summarise)
     arguments = [f"--config={study}", f"--runs-root={study.parent / 'runs'}", "--seeds=0,1"]
     main("study", arguments)
     main("study", arguments)
     main("study", [*arguments, "--fresh"])
-    assert summaries == [(4, "report.html")] * 3
+    assert summaries == [(4, "report.html", None)] * 3
     assert commands == (["fit", "test"] * 2 + ["test"] * 2) * 2
     shown = capsys.readouterr().out
     assert "[4/4] untrained, seed-1: already finished" in shown and "[1/4] trained, seed-0: done" in shown
