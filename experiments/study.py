@@ -7,15 +7,17 @@ last checkpoint: the same command finishes an interrupted study.
 from __future__ import annotations
 
 import argparse
-import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.study_file import Run, plan, read_study
-from requery.errors import ConfigError
+from requery.errors import ConfigError, RunError
+from requery.lock import release, reserved
+from requery.record import RunFolder, read
 
 WIDTH = 160
 """Columns of the table where the output is no terminal."""
@@ -34,58 +36,93 @@ def main(command: str, args: Sequence[str]) -> None:
     for number, run in enumerate(runs, start=1):
         step = f"[{number}/{len(runs)}] {run.arm.name}, {run.folder.name}"
         print(f"{step}: {run.arm.command}", flush=True)
-        if given.fresh and run.folder.exists():
-            shutil.rmtree(run.folder)
-        outcome = "done" if execute(run) else "already finished"
+        outcome = "done" if execute(run, given.fresh) else "already finished"
         print(f"{step}: {outcome}, {time.monotonic() - began:.0f} s since the start", flush=True)
     summarise([run.folder for run in runs], Path(study.report), study.baseline)
 
 
-def execute(run: Run) -> bool:
+def execute(run: Run, fresh: bool = False) -> bool:
     """Do what is left to do of a run.
+
+    Args:
+        run: the run.
+        fresh: do all of it, and remove what an earlier one left.
 
     Returns:
         Whether anything was left.
 
     Raises:
         ConfigError: the folder holds a run with other settings.
+        InUse: another process works on this run.
+        RunError: a command that has processes of its own failed.
     """
-    from experiments.cli import run as run_command
+    from experiments.cli import resolve
 
-    if (run.folder / "config.yaml").exists():
-        _require_same_settings(run)
-        if _finished(run.folder):
-            return False
-    resume, start = f"--resume={run.folder.name}", f"--run={run.folder.name}"
-    if (run.folder / "checkpoints" / "last.ckpt").exists():
-        start = resume
-    elif run.folder.exists():
-        shutil.rmtree(run.folder)  # stopped before its first checkpoint: it holds nothing to go on from
-    for number, command in enumerate(run.commands):
-        run_command(command, [*run.args(command), resume if number else start])
+    settings = resolve(run.commands[0], run.args(run.commands[0]))
+    if not fresh and _finished(run.folder, settings):
+        return False
+    with reserved(run.folder):  # by its name, so that no other study makes it either
+        if fresh and run.folder.exists():
+            RunFolder(run.folder).remove()
+        known = (run.folder / "config.yaml").exists()
+        try:
+            for number, command in enumerate(run.commands):
+                where = "resume" if known or number else "run"
+                _run(command, [*run.args(command), f"--{where}={run.folder.name}"], settings)
+        finally:
+            release(run.folder)
     return True
 
 
-def _finished(folder: Path) -> bool:
-    """Whether the test, a run's last command, came to its end."""
-    from requery.record import read
+def _run(command: str, args: Sequence[str], settings: Mapping[str, Any]) -> None:
+    """Run a command here, or where it starts further processes, which repeat its command line, in its own."""
+    if not _several_processes(settings["trainer"]):
+        from experiments.cli import run
 
-    record = read(folder)
-    return record.metrics is not None and (record.status or {}).get("state") == "finished"
+        run(command, args)
+        return
+    status = subprocess.run([sys.executable, "-m", "experiments", command, *args], check=False).returncode
+    if status != 0:
+        raise RunError(f"{command} {' '.join(args)} ended with status {status}; its own message is above")
 
 
-def _require_same_settings(run: Run) -> None:
-    from experiments.cli import resolve
+def _several_processes(trainer: Mapping[str, Any]) -> bool:
+    import torch
+
+    devices = trainer.get("devices", "auto")
+    if devices in ("auto", -1, "-1"):
+        count = 1 if trainer.get("accelerator") == "cpu" else torch.cuda.device_count()
+    elif isinstance(devices, str):
+        count = len(devices.strip(",").split(",")) if "," in devices else int(devices)
+    else:
+        count = devices if isinstance(devices, int) else len(devices)
+    return count > 1 or int(trainer.get("num_nodes") or 1) > 1
+
+
+def _finished(folder: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether the test, a run's last command, came to its end, with these settings.
+
+    Raises:
+        ConfigError: the folder holds a run with other settings.
+    """
+    if not (folder / "config.yaml").exists():
+        return False
+    _require_same(folder, settings)
+    if not (folder / "metrics.json").exists():
+        return False
+    return (read(folder).status or {}).get("state") == "finished"
+
+
+def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
     from experiments.config_file import load_yaml
     from experiments.report.settings import flatten
 
-    before = flatten(load_yaml(run.folder / "config.yaml"))
-    now = flatten(resolve(run.commands[0], run.args(run.commands[0])))
+    before, now = flatten(load_yaml(folder / "config.yaml")), flatten(dict(settings))
     changed = [key for key in sorted(before | now) if before.get(key) != now.get(key)]
     if changed:
         shown = "; ".join(f"{key}: {before.get(key)} there, {now.get(key)} now" for key in changed[:5])
         remedy = "give --fresh to replace it, or another --runs_root"
-        raise ConfigError(f"{run.folder} holds a run with other settings ({shown}); {remedy}")
+        raise ConfigError(f"{folder} holds a run with other settings ({shown}); {remedy}")
 
 
 def summarise(folders: Sequence[Path], report: Path, baseline: str | None = None) -> None:

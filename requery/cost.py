@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from requery.record import read_mapping
+from requery.formats import read_mapping
 
 
 @dataclass
@@ -45,6 +45,7 @@ class CostMeter:
 
     def __init__(self) -> None:
         self.stages: dict[str, Stage] = {}
+        self.encode_block: int | None = None
         self._began = time.perf_counter()
         self._earlier_seconds = 0.0
         self._earlier_peak = 0
@@ -71,6 +72,10 @@ class CostMeter:
         stage.seconds += seconds
         stage.items += items
 
+    def halved(self, size: int) -> None:
+        """Note that memory sufficed for blocks of no more than `size` items; the smallest is kept."""
+        self.encode_block = min(size, self.encode_block or size)
+
     def resume(self, path: Path) -> None:
         """Continue the cost that an earlier process of the same run left in `path`, if any.
 
@@ -84,6 +89,8 @@ class CostMeter:
         earlier = read_mapping(path)
         self._earlier_seconds += earlier["total_seconds"]
         self._earlier_peak = max(self._earlier_peak, earlier["peak_memory_bytes"])
+        if "encode_block" in earlier:
+            self.halved(earlier["encode_block"])
         for name, row in earlier["stages"].items():
             self.add(name, row["seconds"], row["items"])
 
@@ -94,6 +101,8 @@ class CostMeter:
             "peak_memory_bytes": max(self._earlier_peak, peak_memory_bytes()),
             "stages": {name: stage.as_dict() for name, stage in self.stages.items()},
         }
+        if self.encode_block is not None:
+            record["encode_block"] = self.encode_block
         if torch.cuda.is_available():
             record["peak_gpu_memory_bytes"] = peak_gpu_memory_bytes()
         return record

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import secrets
 import time
@@ -16,9 +14,11 @@ import numpy as np
 
 from requery.environment import environment
 from requery.errors import RunError
-from requery.files import atomic_bytes, atomic_write, ensure_writable
+from requery.files import atomic_bytes, atomic_folder, atomic_write, remove_folder, sweep
+from requery.formats import json_text, read_history, read_mapping, read_ranks
+from requery.lock import acquire, locked
 
-STATES = ("running", "finished", "failed")
+STATES = ("running", "finished", "failed", "stopped")
 T = TypeVar("T")
 
 
@@ -33,15 +33,23 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def create(cls, root: Path | str, experiment: str, name: str | None = None) -> RunFolder:
-        """Make the folder of a new run.
+    def create(
+        cls,
+        root: Path | str,
+        experiment: str,
+        name: str | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> RunFolder:
+        """Make the folder of a new run; it appears with its `config.yaml`, locked by this process.
 
         Args:
             root: folder of all runs.
             experiment: the experiment's folder under `root`.
             name: the run's name; None for a new one from the time of day.
+            config: the resolved settings.
 
         Raises:
+            InUse: another process works in a folder of that name.
             RunError: the name is taken or is no plain name, or the folder cannot be written.
         """
         for part in (experiment, name):
@@ -51,17 +59,35 @@ class RunFolder:
                     f"{part!r} is no plain folder name; choose one without spaces, slashes or a leading dot"
                 )
         parent = Path(root) / experiment
-        ensure_writable(parent)
-        folder = parent / (name or _new_name())
-        try:
-            folder.mkdir()  # fails where another run was first: no two runs share a folder
-        except FileExistsError:
-            raise RunError(
-                f"{folder} holds a run: continue it with --resume {folder.name} or choose another --run"
-            ) from None
-        except OSError as error:
-            raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another name") from error
-        return cls(folder)
+        sweep(parent)
+        while True:
+            folder = parent / (name or _new_name())
+            try:
+                with atomic_folder(folder) as place:  # no two runs share a folder: the second fails
+                    acquire(place)
+                    cls(place).write_yaml("config.yaml", config or {})
+                return cls(folder)
+            except FileExistsError:
+                if name is not None:
+                    raise _taken(folder) from None
+
+    def open(self) -> None:
+        """Lock the folder for this process, to go on with its run, and clear what a killed one left in it.
+
+        Raises:
+            InUse: another process works in it.
+        """
+        acquire(self.path)
+        sweep(self.path, grace=0)
+
+    def remove(self) -> None:
+        """Remove the folder with all it holds.
+
+        Raises:
+            InUse: another process works in it.
+        """
+        acquire(self.path)
+        remove_folder(self.path)
 
     @property
     def name(self) -> str:
@@ -73,8 +99,15 @@ class RunFolder:
         return self.path / name
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
-        """Write a JSON file; a number that is not finite becomes null, which JSON has no other word for."""
-        atomic_bytes(self.file(name), (_json(data, indent=2) + "\n").encode())
+        """Write a JSON file; a number that is not finite becomes null."""
+        atomic_bytes(self.file(name), (json_text(data, indent=2) + "\n").encode())
+
+    def write_yaml(self, name: str, data: Mapping[str, Any]) -> None:
+        """Write a YAML file."""
+        import yaml
+
+        text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True)
+        atomic_bytes(self.file(name), text.encode())
 
     def write_environment(self, data: Mapping[str, str] | None = None, seed: int | None = None) -> None:
         """Write `environment.json`; the data hashes of an earlier command in the same folder are kept.
@@ -100,9 +133,9 @@ class RunFolder:
         Rows of this epoch and later ones, which a resumed run repeats, are replaced: one line an epoch.
         """
         path = self.file("history.jsonl")
-        rows = _read_history(path) if path.exists() else []
+        rows = read_history(path) if path.exists() else []
         kept = [old for old in rows if old["epoch"] < row["epoch"]]
-        text = "".join(_json(line) + "\n" for line in [*kept, dict(row)])
+        text = "".join(json_text(line) + "\n" for line in [*kept, dict(row)])
         atomic_bytes(path, text.encode())
 
     def write_ranks(self, columns: Mapping[str, Any]) -> None:
@@ -173,9 +206,9 @@ def read(path: Path | str) -> RunRecord:
         environment=read_mapping(folder / "environment.json"),
         status=optional("status.json", read_mapping),
         cost=optional("cost.json", read_mapping),
-        history=optional("history.jsonl", _read_history) or [],
+        history=optional("history.jsonl", read_history) or [],
         metrics=optional("metrics.json", read_mapping),
-        ranks=optional("ranks.parquet", _read_ranks),
+        ranks=optional("ranks.parquet", read_ranks),
     )
 
 
@@ -184,56 +217,14 @@ def _new_name() -> str:
     return f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(2)}"
 
 
-def _json(data: Mapping[str, Any], indent: int | None = None) -> str:
-    return json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, indent=indent)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _damaged(path: Path, error: object) -> RunError:
-    return RunError(f"{path} is damaged ({error}); remove it, or run the command that wrote it again")
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Read the mapping a JSON or YAML file holds.
+def _taken(folder: Path) -> RunError:
+    """Why a run cannot have this folder.
 
     Raises:
-        RunError: the file is unreadable or holds something else; names it.
+        InUse: another process works in it.
     """
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise _damaged(path, error) from error
-    if not isinstance(content, dict):
-        raise _damaged(path, "it holds no mapping")
-    return content
-
-
-def _read_history(path: Path) -> list[dict[str, Any]]:
-    try:
-        rows = [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
-    if not all(isinstance(row, dict) and isinstance(row.get("epoch"), int) for row in rows):
-        raise _damaged(path, "a row has no epoch")
-    return rows
-
-
-def _read_ranks(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise _damaged(path, error) from error
-    return {name: table[name].to_numpy() for name in table.column_names}
+    if not (folder / "config.yaml").exists():
+        return RunError(f"{folder} is there and is no run; choose another --run or remove it")
+    with locked(folder):
+        remedy = f"continue it with --resume {folder.name} or choose another --run"
+        return RunError(f"{folder} holds a run: {remedy}")

@@ -1,6 +1,8 @@
 """What tests share: where real data lie, and tiny models of the real classes."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,18 @@ def data_root() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: REQUERY_DATA is not set or {folder} does not exist")
     return folder.resolve()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("no right to mount a small file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)  # lazily: a lock is held for life
 
 
 TEXTS = ["a large red circle", "a small blue star at the top left", "make the red circle blue"]

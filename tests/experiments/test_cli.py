@@ -1,9 +1,11 @@
 import json
+import re
 
 import pytest
 import torch
 import yaml
 
+from experiments.__main__ import main
 from experiments.cli import resolve, run
 from requery.errors import ConfigError, RunError
 
@@ -104,11 +106,21 @@ def test_resuming_an_unknown_run_names_the_known(fitted, config):
         run("fit", [f"--config={config}", "--resume=b"])
 
 
-def test_resuming_without_checkpoint_is_an_error(fitted, config):
-    for checkpoint in fitted[1].parent.glob("*.ckpt"):
-        checkpoint.unlink()
-    with pytest.raises(RunError, match=r"nothing to resume: .* has no last\.ckpt"):
-        run("fit", [f"--config={config}", "--resume=a"])
+def test_without_checkpoint_a_fit_begins_again_and_a_test_is_refused(fitted, config, capsys):
+    folder, checkpoint = fitted
+    for path in checkpoint.parent.glob("*.ckpt"):
+        path.unlink()
+    with pytest.raises(RunError, match=r"nothing to resume: .* has no best\.ckpt or last\.ckpt"):
+        run("test", [f"--config={config}", "--resume=a"])
+    assert run("fit", [f"--config={config}", "--resume=latest"]) == folder
+    assert "no checkpoint yet" in capsys.readouterr().out and checkpoint.exists()
+
+
+def test_a_test_that_needs_no_training_is_repeated_in_its_folder(config):
+    folder = run("test", [f"--config={config}", "--run=a"])
+    (folder / "metrics.json").unlink()
+    assert run("test", [f"--config={config}", "--resume=latest"]) == folder
+    assert seen(folder)["knob"] == 3
 
 
 def test_run_and_resume_exclude_each_other(config):
@@ -126,10 +138,21 @@ def test_missing_checkpoint_is_an_error(config):
         run("test", [f"--config={config}", "--ckpt_path=nope.ckpt"])
 
 
-def test_unwritable_runs_root_is_an_error(config, tmp_path):
+def test_unwritable_runs_root_is_an_error_before_anything_is_built(config, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="file"):
-        run("fit", [f"--config={config}", f"--runs_root={tmp_path / 'file'}"])
+    with pytest.raises(RunError, match=r"file.*cannot be written"):
+        run("fit", [f"--config={config}", f"--runs_root={tmp_path / 'file'}", "--data.batch_size=0"])
+
+
+@pytest.mark.parametrize("free", [20_000, 12_000, 0])
+def test_a_full_disk_stops_the_run_with_an_error(config, small_disk, free, capsys):
+    (small_disk / "filler").write_bytes(b"0" * (2**16 - free))
+    assert main(["fit", f"--config={config}", f"--runs_root={small_disk}"]) == 2
+    message = capsys.readouterr().err
+    assert re.search(r"the disk is full; (more than )?\d+ bytes needed, \d+ free|No space left", message)
+    assert not [path for path in small_disk.rglob(".*") if path.suffix == ".tmp"]
+    for path in small_disk.rglob("*.ckpt"):
+        torch.load(path, weights_only=True)
 
 
 def test_predict_leaves_writing_to_the_module(config):

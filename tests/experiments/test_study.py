@@ -4,9 +4,11 @@ import pytest
 import yaml
 
 from experiments import study as module
+from experiments.cli import resolve
 from experiments.study import execute, main
 from experiments.study_file import plan, read_study
-from requery.errors import ConfigError
+from requery.errors import ConfigError, RunError
+from requery.record import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -79,12 +81,72 @@ def test_interrupted_before_the_test_goes_on(study, commands):
     assert (run.folder / "metrics.json").exists()
 
 
-def test_interrupted_before_a_checkpoint_starts_again(study):
+def test_interrupted_before_a_checkpoint_starts_again_in_its_folder(study, commands, capsys):
+    run = runs_of(study)[0]
+    config = resolve("fit", run.args("fit"))
+    folder = RunFolder.create(run.folder.parent.parent, "trained", "seed-0", config)
+    folder.file("left over").touch()
+    assert execute(run)
+    assert commands == ["fit", "test"] and folder.file("left over").exists()
+    assert "no checkpoint yet" in capsys.readouterr().out
+    assert folder.file("checkpoints/last.ckpt").exists() and folder.file("metrics.json").exists()
+
+
+def test_an_interrupted_test_without_training_is_repeated(study, commands):
+    run = runs_of(study)[1]
+    execute(run)
+    (run.folder / "metrics.json").unlink()
+    assert execute(run) and commands == ["test", "test"]
+    assert (run.folder / "metrics.json").exists()
+
+
+def test_a_folder_that_is_no_run_is_left_alone(study):
     run = runs_of(study)[0]
     run.folder.mkdir(parents=True)
-    (run.folder / "left over").touch()
-    assert execute(run)
-    assert not (run.folder / "left over").exists()
+    (run.folder / "mine").touch()
+    with pytest.raises(RunError, match="seed-0 is there and is no run"):
+        execute(run)
+    assert (run.folder / "mine").exists()
+    assert execute(run, fresh=True) and not (run.folder / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("trainer", "expected"),
+    [
+        ({"devices": 2}, True),
+        ({"devices": "2"}, True),
+        ({"devices": "0,1"}, True),
+        ({"devices": [0, 1]}, True),
+        ({"devices": 1, "num_nodes": 2}, True),
+        ({"devices": "auto", "accelerator": "cpu"}, False),
+        ({"devices": -1, "accelerator": "gpu"}, True),
+        ({"devices": "auto", "accelerator": "auto"}, True),
+        ({"devices": 1, "num_nodes": 1}, False),
+        ({"devices": "1"}, False),
+        ({"devices": "1,"}, False),
+        ({"devices": [1]}, False),
+    ],
+)
+def test_runs_of_several_processes_are_known(monkeypatch, trainer, expected):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    assert module._several_processes(trainer) is expected
+
+
+def test_runs_of_several_processes_have_their_own(study, commands, monkeypatch):
+    monkeypatch.setattr(module, "_several_processes", lambda trainer: True)
+    run = runs_of(study)[1]
+    assert execute(run) and commands == []
+    assert json.loads((run.folder / "metrics.json").read_text()) == {"knob": 3, "steps": 1, "seed": 0}
+    assert not execute(run)
+
+
+def test_a_failure_in_a_process_of_its_own_stops_the_study(study, monkeypatch):
+    monkeypatch.setattr(module, "_several_processes", lambda trainer: True)
+    study.write_text(study.read_text().replace("data.n: 6", "data.batch_size: 0"))
+    run = runs_of(study)[1]
+    with pytest.raises(RunError, match=r"^test .*--run=seed-0 ended with status 2; its own message is above"):
+        execute(run)
+    assert not run.folder.exists()
 
 
 def test_other_settings_are_refused_by_name(study):

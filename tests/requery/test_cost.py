@@ -78,3 +78,14 @@ def test_the_peak_is_not_that_of_the_process_that_started_this_one():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert 50_000_000 < int(done.stdout) < 700_000_000
+
+
+def test_the_smallest_block_is_kept_through_a_restart(tmp_path):
+    first, second, path = CostMeter(), CostMeter(), tmp_path / "cost.json"
+    assert "encode_block" not in first.as_dict()
+    for size in (32, 16, 32):
+        first.halved(size)
+    path.write_text(json.dumps(first.as_dict()))
+    second.halved(32)
+    second.resume(path)
+    assert second.as_dict()["encode_block"] == 16

@@ -1,10 +1,15 @@
 import json
+import os
+import time
 
 import numpy as np
 import pytest
 
 from requery.errors import RunError
+from requery.files import GRACE
+from requery.lock import LOCK, InUse, held
 from requery.record import RunFolder, read
+from tests.another import another, holding
 
 
 @pytest.fixture
@@ -28,6 +33,69 @@ def test_a_taken_name_is_refused_with_both_remedies(tmp_path):
     with pytest.raises(RunError, match=r"--resume one or choose another --run"):
         RunFolder.create(tmp_path, "demo", "one")
     RunFolder.create(tmp_path, "other", "one")
+
+
+def test_a_run_appears_with_its_config_and_locked(tmp_path):
+    config = {"model": {"lr": 0.1}, "note": "grün"}
+    folder = RunFolder.create(tmp_path, "demo", "one", config)
+    assert sorted(path.name for path in folder.path.iterdir()) == [LOCK, "config.yaml"]
+    assert folder.file("config.yaml").read_text() == "model:\n  lr: 0.1\nnote: grün\n"
+    assert held(folder.file(LOCK)) and [path.name for path in folder.path.parent.iterdir()] == ["one"]
+
+
+def test_a_killed_creation_leaves_the_name_free(tmp_path):
+    code = (
+        "import sys; from requery import record; from requery.record import RunFolder\n"
+        "def stop(*_): print('ready', flush=True); sys.stdin.read()\n"
+        "RunFolder.write_yaml = stop; RunFolder.create(sys.argv[1], 'demo', 'one')"
+    )
+    with another(code, tmp_path) as process:
+        process.kill()
+        process.wait()
+        (left,) = (tmp_path / "demo").iterdir()
+        assert left.name.startswith(".one.")
+        os.utime(left, (time.time() - 2 * GRACE,) * 2)
+        RunFolder.create(tmp_path, "demo", "one")
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["one"], "and what was left is swept"
+
+
+def test_a_new_name_that_exists_is_drawn_again(tmp_path, monkeypatch):
+    names = iter(["a", "a", "b"])
+    monkeypatch.setattr("requery.record._new_name", lambda: next(names))
+    assert [RunFolder.create(tmp_path, "demo").name for _ in range(2)] == ["a", "b"]
+
+
+def test_a_name_in_use_is_refused_by_its_process(tmp_path):
+    path = RunFolder.create(tmp_path, "demo", "one").path
+    RunFolder(path).remove()
+    path.mkdir()
+    (path / "config.yaml").write_text("{}")
+    with holding(path) as process:
+        for act in (
+            lambda: RunFolder.create(tmp_path, "demo", "one"),
+            RunFolder(path).open,
+            RunFolder(path).remove,
+        ):
+            with pytest.raises(InUse, match=rf"one is in use by process {process.pid}"):
+                act()
+        assert path.exists()
+
+
+def test_a_folder_that_is_no_run_is_not_called_one(tmp_path):
+    (tmp_path / "demo" / "one").mkdir(parents=True)
+    (tmp_path / "demo" / "one" / "x").touch()
+    with pytest.raises(RunError, match="is no run; choose another --run or remove it"):
+        RunFolder.create(tmp_path, "demo", "one")
+
+
+def test_opening_sweeps_and_removing_leaves_nothing(folder):
+    left = folder.file("checkpoints/.last.ckpt.12-0123abcd.tmp")
+    left.parent.mkdir()
+    left.touch()
+    folder.open()
+    assert not left.exists()
+    folder.remove()
+    assert list(folder.path.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "/abs", "my run", "a\\b"])
@@ -137,4 +205,4 @@ def test_ranks_are_written_whole_or_not_at_all(folder):
     with pytest.raises(ValueError):
         folder.write_ranks({"a": [1, 2], "b": [1]})
     assert not folder.file("ranks.parquet").exists()
-    assert not list(folder.path.glob(".*"))
+    assert [path.name for path in folder.path.glob(".*")] == [LOCK]
