@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 
 from datamodules.base import RetrievalDataModule
+from datamodules.doctor.quick import quick, require_sound
 from datamodules.layouts import cirr as layout
 from datamodules.layouts.cirr import Pair
-from datamodules.layouts.files import OnBad, bad_images, dataset_root, image_folder
+from datamodules.layouts.files import OnBad, dataset_root, image_folder, unusable
+from datamodules.layouts.problems import Problem
+from datamodules.sources import Query, Sources
 from requery.decode import Background
-from requery.errors import DataError
 from requery.images import FileImages
 from requery.ragged import Ragged
 from requery.ranking import protocols
@@ -67,22 +69,44 @@ class CIRRDataModule(RetrievalDataModule):
         """Read one split: `train`, `val` or `test`.
 
         Raises:
-            DataError: files are missing, malformed or inconsistent.
+            DataError: files are missing, malformed or inconsistent; the message tells every problem.
         """
+        pairs, sources = self._read(split)
+        require_sound(quick(sources, needs_truth=split == "train"))
+        bad = unusable(sources.paths, self.background) if self.on_bad == "skip" else set()
+        paths = {name: path for name, path in sources.paths.items() if name not in bad}
+        return self._task(pairs, paths, len(bad), split)
+
+    def sources(self, split: str) -> Sources:
+        """What the captions and image lists of a split say."""
+        return self._read(split)[1]
+
+    def _read(self, split: str) -> tuple[list[Pair], Sources]:
         official = self.splits[split]
         root = dataset_root(self.root, self.benchmark)
-        folder = layout.find_layout(root)
-        pairs, listed = layout.read_pairs(folder, official), layout.read_images(folder, official)
-        layout.check_names(pairs, listed, folder, official)
-        if split == "train" and any(pair.target is None for pair in pairs):
-            raise DataError(
-                f"{self.benchmark}/{official}: a split without targets cannot be trained on; set train_split"
-            )
-        images_at = image_folder(self.image_root, root)
-        paths = {name: images_at / relative for name, relative in listed.items()}
-        uses = [(pair.reference, pair.target) for pair in pairs]
-        bad = bad_images(paths, uses, self.on_bad, self.background, f"{self.benchmark}/{official}")
-        return self._task(pairs, {n: p for n, p in paths.items() if n not in bad}, len(bad), split)
+        folder, images_at = layout.find_layout(root), image_folder(self.image_root, root)
+        problems: list[Problem] = []
+        pairs = layout.read_pairs(folder, official, problems.append)
+        listed = layout.read_images(folder, official, problems.append)
+        queries = [_query(pair) for pair in pairs]
+        if all(listed.keys() >= {name for names in q.images.values() for name in names} for q in queries):
+            elsewhere = frozenset[str]()
+        else:
+            elsewhere = layout.read_names(folder, problems.append) - listed.keys()
+        sources = Sources(
+            where=f"{self.benchmark}/{official}",
+            names=list(listed),
+            queries=queries,
+            n_gallery=len(listed),
+            listed_in=f"split.rc2.{official}.json",
+            paths={name: images_at / relative for name, relative in listed.items()},
+            elsewhere=elsewhere,
+            has_truth=all(pair.target is not None for pair in pairs),
+            problems=problems,
+            skip_bad=self.on_bad == "skip",
+            background=self.background,
+        )
+        return pairs, sources
 
     def _task(
         self, pairs: Sequence[Pair], paths: dict[str, Path], n_skipped: int, split: str
@@ -118,3 +142,9 @@ class CIRRDataModule(RetrievalDataModule):
             notes={key: count for key, count in notes.items() if count},
             has_truth=has_truth,
         )
+
+
+def _query(pair: Pair) -> Query:
+    reference, target = (pair.reference,), () if pair.target is None else (pair.target,)
+    others = tuple(name for name in pair.members if name not in (*reference, *target))
+    return Query(pair.pair_id, {"reference": reference, "target": target, "member": others}, pair.caption)

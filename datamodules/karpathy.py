@@ -8,8 +8,11 @@ from typing import Literal
 import torch
 
 from datamodules.base import RetrievalDataModule
-from datamodules.layouts.files import OnBad, bad_images, dataset_root, image_folder
+from datamodules.doctor.quick import quick, require_sound
+from datamodules.layouts.files import OnBad, dataset_root, image_folder, unusable
 from datamodules.layouts.karpathy import Captioned, read_captioned
+from datamodules.layouts.problems import Problem
+from datamodules.sources import Query, Sources
 from requery.decode import Background
 from requery.images import FileImages
 from requery.ragged import Ragged
@@ -65,32 +68,61 @@ class KarpathyDataModule(RetrievalDataModule):
         """Read one split: `train`, `val` or `test`.
 
         Raises:
-            DataError: files are missing, malformed or inconsistent.
+            DataError: files are missing, malformed or inconsistent; the message tells every problem.
         """
-        items = self._items(split)
-        folder = image_folder(self.image_root, dataset_root(self.root, self.benchmark))
-        paths = {item.name: folder / item.path for item in items}
-        from_text = self.direction == "text_to_image"
-        uses = [(item.name,) for item in items for _ in (item.captions if from_text else [item.name])]
-        bad = bad_images(paths, uses, self.on_bad, self.background, f"{self.benchmark}/{split}")
-        good = {name: path for name, path in paths.items() if name not in bad}
+        items, sources = self._read(split)
+        require_sound(quick(sources))
+        bad = unusable(sources.paths, self.background) if self.on_bad == "skip" else set()
+        good = {name: path for name, path in sources.paths.items() if name not in bad}
         images = FileImages(list(good.values()), list(good), self.background)
         protocol = protocols.karpathy(self.benchmark, split, self.direction)
-        task = (_text_to_image if from_text else _image_to_text)(items, images, protocol, split)
+        task = (_text_to_image if self._from_text else _image_to_text)(items, images, protocol, split)
         notes = {
             "images_skipped": len(bad),
-            "queries_dropped": len(uses) - task.n_queries,
+            "queries_dropped": len(sources.queries) - task.n_queries,
             "targets_outside_gallery": int((task.qrels.target < 0).sum()),
         }
         return replace(task, notes={key: count for key, count in notes.items() if count})
 
     def pairs(self, split: str) -> list[tuple[int, tuple[str, ...]]]:
         """Images with their captions, for pre-training: position in `task(split).images`, texts."""
-        captions = {item.name: item.captions for item in self._items(split)}
+        captions = {item.name: item.captions for item in self._read(split)[0]}
         return [(position, captions[name]) for position, name in enumerate(self.task(split).images.ids)]
 
-    def _items(self, split: str) -> list[Captioned]:
-        return read_captioned(dataset_root(self.root, self.benchmark) / self.annotations, split)
+    def sources(self, split: str) -> Sources:
+        """What the annotation file says of a split."""
+        return self._read(split)[1]
+
+    @property
+    def _from_text(self) -> bool:
+        return self.direction == "text_to_image"
+
+    def _read(self, split: str) -> tuple[list[Captioned], Sources]:
+        root = dataset_root(self.root, self.benchmark)
+        folder = image_folder(self.image_root, root)
+        problems: list[Problem] = []
+        items = read_captioned(root / self.annotations, split, problems.append)
+        captions = [
+            (item, name, text)
+            for item in items
+            for name, text in zip(item.caption_ids, item.captions, strict=True)
+        ]
+        if self._from_text:
+            queries = [Query(name, {"target": (item.name,)}, text) for item, name, text in captions]
+        else:
+            queries = [Query(item.name, {"reference": (item.name,)}) for item in items]
+        sources = Sources(
+            where=f"{self.benchmark}/{split}",
+            names=[item.name for item in items],
+            queries=queries,
+            n_gallery=len(items) if self._from_text else len(captions),
+            listed_in=self.annotations,
+            paths={item.name: folder / item.path for item in items},
+            problems=problems,
+            skip_bad=self.on_bad == "skip",
+            background=self.background,
+        )
+        return items, sources
 
 
 def _text_to_image(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from datamodules.base import RetrievalDataModule
+from requery.errors import ConfigError
 from requery.shapes.scene import ShapesConfig
 from requery.shapes.tasks import build, captions
 from requery.task import RetrievalTask
@@ -28,6 +29,11 @@ class Families:
     val: int = 100
     test: int = 334
 
+    def __post_init__(self) -> None:
+        for split, n in vars(self).items():
+            if n < 1:
+                raise ConfigError(f"data.families.{split} is {n}; it must be at least 1")
+
 
 class ShapesDataModule(RetrievalDataModule):
     """Generated images, texts and queries; nothing is stored or downloaded.
@@ -40,6 +46,8 @@ class ShapesDataModule(RetrievalDataModule):
         seed: seed of the training order (the world has its own).
         num_workers: worker processes that draw images while the cache is filled.
     """
+
+    disjoint = "generated: the hash of a scene decides its split, so no scene occurs in two"
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ COMMANDS = {
     "predict": Command("experiments.cli", "main", "write what a model retrieves, without scoring it"),
     "study": Command("experiments.study", "main", "run several arms and seeds; one table, one report"),
     "report": Command("experiments.report.command", "main", "read run folders into one HTML page"),
+    "doctor": Command("experiments.doctor", "main", "examine a config's data before work is spent on it"),
     "convert": Command("experiments.convert", "main", "make a checkpoint folder of LAVIS' BLIP-2"),
 }
 
@@ -49,8 +50,11 @@ def usage() -> str:
     )
 
 
-def dispatch(args: Sequence[str]) -> None:
+def dispatch(args: Sequence[str]) -> int:
     """Run the command that `args` names.
+
+    Returns:
+        The exit status: what the command's function returned, or 0.
 
     Raises:
         ConfigError: there is no such command.
@@ -59,14 +63,16 @@ def dispatch(args: Sequence[str]) -> None:
     if name not in COMMANDS:
         raise ConfigError(f"unknown command {name}: {did_you_mean(name, list(COMMANDS))}")
     command = COMMANDS[name]
-    getattr(importlib.import_module(command.module), command.function)(name, rest)
+    status: int | None = getattr(importlib.import_module(command.module), command.function)(name, rest)
+    return status or 0
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command; an error the user can act on is printed without a traceback.
 
     Returns:
-        The exit status: 0, or 2 after an error in what was asked.
+        The exit status: the command's own (0, or 1 after findings of `doctor`), or 2 after an error in what
+        was asked.
     """
     given = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in given or os.environ.get("REQUERY_DEBUG", "0") not in ("", "0")
@@ -75,13 +81,12 @@ def main(args: Sequence[str] | None = None) -> int:
         print(usage())
         return 0 if given else 2
     try:
-        dispatch(given)
+        return dispatch(given)
     except RequeryError as error:
         if debug:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

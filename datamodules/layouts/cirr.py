@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from datamodules.layouts.problems import Problem, Report, fail, reporting
 from datamodules.layouts.records import read_json, require_distinct, take, take_strings
 from requery.errors import DataError, first
 
@@ -40,63 +41,55 @@ def find_layout(root: Path) -> Path:
     )
 
 
-def read_images(layout: Path, split: str) -> dict[str, str]:
+def read_images(layout: Path, split: str, report: Report = fail) -> dict[str, str]:
     """Read the images of a split: name to path below the image root."""
     path = layout / "image_splits" / f"split.rc2.{split}.json"
-    images = read_json(path, ORIGIN)
+    images: object = {}
+    with reporting(report):
+        images = read_json(path, ORIGIN)
     if not isinstance(images, dict):
-        raise DataError(f"{path}: expected an object of image names and paths, found {type(images).__name__}")
+        report(Problem(f"{path}: expected an object of image names and paths, found {type(images).__name__}"))
+        return {}
+    found: dict[str, str] = {}
     for name in images:
-        take(images, name, str, str(path))
-    return images
+        with reporting(report):
+            found[name] = take(images, name, str, str(path))
+    return found
 
 
-def read_pairs(layout: Path, split: str) -> list[Pair]:
+def read_names(layout: Path, report: Report = fail) -> frozenset[str]:
+    """Read the names of the images of every split."""
+    splits = sorted((layout / "image_splits").glob("split.rc2.*.json"))
+    names = (path.name.removeprefix("split.rc2.").removesuffix(".json") for path in splits)
+    return frozenset(image for split in names for image in read_images(layout, split, report))
+
+
+def read_pairs(layout: Path, split: str, report: Report = fail) -> list[Pair]:
     """Read the annotations of a split; all have a target or none has."""
     path = layout / "captions" / f"cap.rc2.{split}.json"
-    records = read_json(
-        path, f"the captions of split {split!r} are needed here. {ORIGIN}: put the file there"
-    )
+    remedy = f"the captions of split {split!r} are needed here. {ORIGIN}: put the file there"
+    records: object = []
+    with reporting(report):
+        records = read_json(path, remedy)
     if not isinstance(records, list):
-        raise DataError(f"{path}: expected a list of annotations, found {type(records).__name__}")
-    pairs = [_pair(record, f"{path}, record {number}") for number, record in enumerate(records)]
-    require_distinct((pair.pair_id for pair in pairs), "pair ids", path)
+        report(Problem(f"{path}: expected a list of annotations, found {type(records).__name__}"))
+        return []
+    pairs: list[Pair] = []
+    for number, record in enumerate(records):
+        with reporting(report, _name(record)):
+            pairs.append(_pair(record, f"{path}, record {number}"))
+    with reporting(report):
+        require_distinct((pair.pair_id for pair in pairs), "pair ids", path)
     without = [pair.pair_id for pair in pairs if pair.target is None]
     if 0 < len(without) < len(pairs):
-        raise DataError(f"{path}: {len(without)} of {len(pairs)} pairs lack target_hard: {first(without)}")
+        report(Problem(f"{path}: {len(without)} of {len(pairs)} pairs lack target_hard: {first(without)}"))
     return pairs
 
 
-def check_names(pairs: list[Pair], images: dict[str, str], layout: Path, split: str) -> None:
-    """Check that every name stands for an image.
-
-    A reference must be of the split. A target or a member may be of another split's list: it is then known
-    but not in the gallery.
-
-    Raises:
-        DataError: some pairs name unknown images.
-    """
-    known = set(images)
-    if any(not known.issuperset(_found(pair)) for pair in pairs):
-        for path in (layout / "image_splits").glob("split.rc2.*.json"):
-            known |= read_images(layout, path.name.removeprefix("split.rc2.").removesuffix(".json")).keys()
-    for listed, names, whose in (
-        (images.keys(), lambda pair: {pair.reference}, f"references unknown to split.rc2.{split}.json"),
-        (known, _found, "targets or members unknown to every image split"),
-    ):
-        bad = {pair.pair_id: names(pair) - listed for pair in pairs if not names(pair) <= listed}
-        if bad:
-            unknown = sorted(set().union(*bad.values()))
-            raise DataError(
-                f"{layout}, split {split}: {len(bad)} pairs have {whose}: "
-                f"pairs {first(bad)}; images {first(unknown)}. Correct the names, or take captions and image "
-                "splits of the same release"
-            )
-
-
-def _found(pair: Pair) -> set[str]:
-    """The images that can be an answer: target and members."""
-    return {*pair.members, *((pair.target,) if pair.target is not None else ())}
+def _name(record: object) -> str | None:
+    """The pair's id, if there is one, of a record that may be malformed."""
+    name = record.get("pairid") if isinstance(record, dict) else None
+    return str(name) if isinstance(name, (int, str)) else None
 
 
 def _pair(record: object, where: str) -> Pair:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from datamodules.layouts.problems import Problem, Report, fail, reporting
 from datamodules.layouts.records import read_json, require_distinct, take
 from requery.errors import DataError
 
@@ -31,26 +32,30 @@ class Captioned:
     caption_ids: tuple[str, ...]
 
 
-def read_captioned(path: Path, split: str) -> list[Captioned]:
+def read_captioned(path: Path, split: str, report: Report = fail) -> list[Captioned]:
     """Read the images of `train`, `val` or `test`.
 
-    Raises:
-        DataError: the file is absent or malformed, repeats a name, or holds no image of the split.
+    A problem is that the file is absent or malformed, repeats a name, or holds no image of the split.
     """
-    records = take(read_json(path, ORIGIN), "images", list, str(path))
+    records: list[object] | None = None
+    with reporting(report):
+        records = take(read_json(path, ORIGIN), "images", list, str(path))
     found: dict[str, int] = {}
-    items = []
-    for number, record in enumerate(records):
+    items: list[Captioned] = []
+    for number, record in enumerate(records or []):
         where = f"{path}, image {number}"
-        its_split = take(record, "split", str, where)
-        found[its_split] = found.get(its_split, 0) + 1
-        if its_split in SPLITS[split]:
-            items.append(_captioned(record, where))
-    if not items:
+        with reporting(report):
+            its_split = take(record, "split", str, where)
+            found[its_split] = found.get(its_split, 0) + 1
+            if its_split in SPLITS[split]:
+                items.append(_captioned(record, where))
+    if records is not None and not found.keys() & SPLITS[split]:
         there = ", ".join(f"{name} ({count})" for name, count in found.items()) or "none"
-        raise DataError(f"{path}: no image of split {split!r}; its splits are {there}")
-    require_distinct((item.name for item in items), "file names", path)
-    require_distinct((name for item in items for name in item.caption_ids), "sentence ids", path)
+        report(Problem(f"{path}: no image of split {split!r}; its splits are {there}"))
+    with reporting(report):
+        require_distinct((item.name for item in items), "file names", path)
+    with reporting(report):
+        require_distinct((name for item in items for name in item.caption_ids), "sentence ids", path)
     return items
 
 

@@ -19,10 +19,15 @@ def read_json(path: Path, remedy: str) -> Any:
         remedy: what to do when it is absent.
 
     Raises:
-        DataError: the file is absent, not UTF-8 JSON, or repeats a key within an object.
+        DataError: the file is absent, not UTF-8 JSON, holds one half of a surrogate pair, or repeats
+            a key within an object.
     """
     try:
-        return json.loads(path.read_bytes(), object_pairs_hook=lambda pairs: _distinct(path, pairs))
+        data = path.read_bytes()
+        content = json.loads(data, object_pairs_hook=lambda pairs: _distinct(path, pairs))
+        if b"\\ud" in data.lower():  # half a pair passes the parser, and can never be written again
+            json.dumps(content, ensure_ascii=False).encode()
+        return content
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {remedy}") from None
     except OSError as error:

@@ -55,11 +55,11 @@ class CIRRFolder:
                 path = self.file(kind, split)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(records))
-        for split, images in self.images.items():
+        for number, images in enumerate(self.images.values()):
             for i, relative in enumerate(images.values()):
                 path = self.root / "pictures" / relative
                 path.parent.mkdir(parents=True, exist_ok=True)
-                Image.new("RGB", (8, 8), (i * 30, len(split), 0)).save(path)
+                Image.new("RGB", (8, 8), (i * 30, number, 0)).save(path)
         return self.root
 
 

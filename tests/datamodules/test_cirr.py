@@ -1,3 +1,4 @@
+import json
 import re
 
 import pytest
@@ -26,7 +27,7 @@ def test_a_split_becomes_a_task(cirr_folder):
     assert [row.tolist() for row in task.qrels.excluded] == [[0], [2], [5]]
     assert [row.tolist() for row in task.qrels.subset] == [[1, 2, 3, 4, 5], [7, 6, 5, 4, 3], [1, 0, 2, 7, 3]]
     assert torch.equal(task.gallery_image, torch.arange(8))
-    assert task.images.load(4).getpixel((0, 0)) == (120, 3, 0)
+    assert task.images.load(4).getpixel((0, 0)) == (120, 1, 0)
     assert (task.notes, task.has_truth) == ({}, True)
 
 
@@ -68,7 +69,7 @@ def test_unpublished_targets_can_be_predicted_but_not_scored_or_trained_on(cirr_
     with pytest.raises(DataError, match=r"tiny/test1@1: the targets.*predict"):
         task.require_truth()
     data.task("val").require_truth()
-    with pytest.raises(DataError, match="cannot be trained on"):
+    with pytest.raises(DataError, match=r"tiny/test1: targets not published.*train_split"):
         module(cirr_folder, train_split="test1").task("train")
 
 
@@ -87,14 +88,14 @@ def test_pairs_that_name_unknown_images(cirr_folder, key):
             record["img_set"]["members"][1 if key == "member" else 0] = "typo"
             if key == "target_hard":
                 record["target_hard"] = "typo"
-    with pytest.raises(DataError, match=r"2 pairs .*pairs 13, 23; images typo"):
+    with pytest.raises(DataError, match=r"image names unknown: 1 \(typo\); queries affected: 2 \(13, 23\)"):
         module(cirr_folder).task("val")
 
 
 def test_only_ten_offenders_are_listed(cirr_folder):
     records = cirr_folder.pairs["val"]
     cirr_folder.pairs["val"] = [{**records[0], "pairid": i, "reference": "typo"} for i in range(25)]
-    with pytest.raises(DataError, match=r"25 pairs .*pairs 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … \(15 more\)"):
+    with pytest.raises(DataError, match=r"25 \(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … \(15 more\)\)"):
         module(cirr_folder).task("val")
 
 
@@ -175,12 +176,26 @@ def break_images(root):
     (pictures / "4.png").write_bytes(b"")  # a member of the subsets of 3 and 13
 
 
-def test_missing_and_empty_images_are_listed_with_the_queries_affected(cirr_folder):
+def test_all_problems_are_one_error_with_the_queries_affected(cirr_folder):
     data = module(cirr_folder)
     break_images(cirr_folder.root)
-    message = r"tiny/val: 2 of 8 images are missing or empty: val-0, val-4; 2 of 3 queries.*val/0\.png"
-    with pytest.raises(DataError, match=message):
+    del cirr_folder.pairs["val"][1]["caption"]
+    cirr_folder.pairs["val"][2]["reference"] = "typo"
+    cirr_folder.file("cap", "val").write_text(json.dumps(cirr_folder.pairs["val"]))
+    with pytest.raises(DataError) as raised:
         data.task("val")
+    lines = str(raised.value).splitlines()
+    for line, expected in zip(
+        lines,
+        (
+            r"tiny/val: files or records unusable: 1 .*record 1: the field 'caption'.*affected: 1 \(13\)",
+            r"tiny/val: image names unknown: 1 \(typo\); queries affected: 1 \(23\)",
+            r"tiny/val: images missing: 1 of 8 \(val-0\); queries affected: 2 \(3, 23\).*val/0\.png; .*skip",
+            r"tiny/val: images empty \(0 bytes\): 1 of 8 \(val-4\); queries affected: 1 \(3\)",
+        ),
+        strict=True,
+    ):
+        assert re.match(expected, line), line
 
 
 def test_a_damaged_image_is_an_error_when_it_is_loaded(cirr_folder):
@@ -235,16 +250,14 @@ class TestRealData:
 
     def test_annotations_without_images(self, data_root):
         data = CIRRDataModule(root=str(data_root / "cirr"))
-        message = r"cirr/val: 2297 of 2297 images are missing or empty.*4181 of 4181 queries.*dev"
+        message = r"cirr/val: images missing: 2,297 of 2,297 .*affected: 4,181 .*dev"
         with pytest.raises(DataError, match=message):
             data.task("val")
         with pytest.raises(DataError, match=r"cap\.rc2\.train\.json: no such file.*Cuberick-Orion"):
             data.task("train")
 
     def test_submission_for_the_server(self, data_root, tmp_path, monkeypatch):
-        monkeypatch.setattr(
-            "datamodules.cirr.bad_images", lambda *_: set()
-        )  # the photographs are not at hand
+        monkeypatch.setattr("datamodules.cirr.quick", lambda *_, **__: [])  # the photographs are not at hand
         task = CIRRDataModule(root=str(data_root / "cirr")).task("test")
         assert (task.n_queries, task.n_gallery, task.has_truth) == (4148, 2315, False)
         generator = torch.Generator().manual_seed(0)

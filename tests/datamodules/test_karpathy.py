@@ -72,12 +72,12 @@ def test_malformed_records_are_named(karpathy_folder, change, message):
 
 
 @pytest.mark.parametrize(
-    ("direction", "affected"), [("text_to_image", "3 of 5"), ("image_to_text", "1 of 2")]
+    ("direction", "affected"), [("text_to_image", r"3 \(3, 4, 5\)"), ("image_to_text", r"1 \(c\.png\)")]
 )
 def test_missing_images(karpathy_folder, direction, affected):
     data = module(karpathy_folder, direction=direction)
     (karpathy_folder.root / "images" / "two" / "c.png").unlink()
-    with pytest.raises(DataError, match=rf"1 of 2 images are missing or empty: c\.png; {affected} queries"):
+    with pytest.raises(DataError, match=rf"images missing: 1 of 2 \(c\.png\); queries affected: {affected}"):
         data.task("test")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -97,7 +98,7 @@ def test_a_truncated_image_is_named(cirr, capsys):
     assert "img5.png" in refused(capsys, "test", f"--config={config}")
 
 
-def test_a_skipped_image_is_counted_beside_the_score(cirr):
+def test_a_skipped_image_is_counted_beside_the_score(cirr, capsys):
     root, config = cirr
     (root / "images" / "test1" / "img3.png").unlink()
     assert main(["test", f"--config={config}", "--run=skip", "--data.on_bad=skip"]) == 0
@@ -105,6 +106,12 @@ def test_a_skipped_image_is_counted_beside_the_score(cirr):
     assert metrics["notes"]["images_skipped"] == 1
     # img3 is a reference (its query cannot be asked) and a target (its query is a miss, not left out)
     assert metrics["notes"]["queries_dropped"] == 1 and metrics["metrics"]["recall@1"]["n"] == 5
+    (line,) = (
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("tiny/test1@1 (test,")
+    )
+    assert "recall@1 " in line and line.endswith(
+        "1 images skipped, 1 queries dropped, 1 targets outside gallery, 2 subsets reduced"
+    )
 
 
 def test_a_pair_with_an_unknown_image_is_named(cirr, capsys):
@@ -112,7 +119,7 @@ def test_a_pair_with_an_unknown_image_is_named(cirr, capsys):
     captions = root / "cirr" / "captions" / "cap.rc2.test1.json"
     edit(captions, lambda pairs: [{**pairs[0], "reference": "nobody"}, *pairs[1:]])
     message = refused(capsys, "test", f"--config={config}")
-    assert "images nobody" in message and "pairs 0" in message and "split.rc2.test1.json" in message
+    assert "(nobody)" in message and "affected: 1 (0)" in message and "split.rc2.test1.json" in message
 
 
 def test_an_empty_gallery_is_named(cirr, capsys):
@@ -129,16 +136,40 @@ def test_an_unwritable_runs_root_is_named(cirr, capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "word"),
+    ("option", "message"),
     [
-        ("--model.negativs.k=3", "negatives"),
-        ("--model.negatives.strategy=two_drops", "two_drop"),
-        ("--model.negatives.per_query=0", "per_query"),
-        ("--data.batch_size=-1", "batch_size"),
-        ("--model.backbone=nowhere/at/all", "nowhere/at/all"),
+        ("--model.negativs.k=3", "did you mean model.init_args.negatives.k?"),
+        ("--model.negatives.strategy=two_drops", "did you mean two_drop?"),
+        ("--model.negatives.per_query=0", "per_query is 0; it must be at least 1"),
+        ("--model.negatives.k=-1", "k=-1 must be at least 1"),
+        ("--model.negatives.k=many", "model.init_args.negatives.k is 'many'; expected int"),
+        ("--model.lr=-1", "lr is -1.0; it must be at least 0"),
+        ("--model.lr=fast", "model.init_args.lr is 'fast'; expected float"),
+        ("--data.batch_size=-1", "batch_size is -1; it must be at least 1"),
+        ("--data.on_bad=ignore", "data.init_args.on_bad is 'ignore': known are error, skip"),
+        ("--trainer.max_epochs=2.5", "trainer.max_epochs is '2.5'; expected int"),
     ],
 )
-def test_a_wrong_setting_is_named_before_anything_runs(cirr, capsys, option, word):
+def test_a_wrong_setting_is_named_before_a_model_is_loaded(cirr, capsys, monkeypatch, option, message):
+    monkeypatch.setattr("lightning_modules.retrieval.load_backbone", lambda *_: pytest.fail("too late"))
     _, config = cirr
-    assert word in refused(capsys, "test", f"--config={config}", option)
+    assert message in refused(capsys, "test", f"--config={config}", option)
     assert not (config.parent / "runs").exists()
+
+
+def test_a_backbone_that_is_nowhere_is_named(cirr, capsys):
+    _, config = cirr
+    assert "nowhere/at/all" in refused(
+        capsys, "test", f"--config={config}", "--model.backbone=nowhere/at/all"
+    )
+    assert not list(config.parent.glob("runs/*/*"))
+
+
+def test_training_without_memory_says_what_to_set(cirr, capsys, monkeypatch):
+    def step(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB.\nDetails.")
+
+    monkeypatch.setattr("lightning_modules.qure.QuReModule.training_step", step)
+    _, config = cirr
+    message = refused(capsys, "fit", f"--config={config}", "--trainer.max_epochs=1")
+    assert "Tried to allocate 3 GiB." in message and "smaller --data.batch_size" in message

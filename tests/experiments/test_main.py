@@ -18,7 +18,7 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    commands = ("fit", "validate", "test", "predict", "study", "report", "convert")
+    commands = ("fit", "validate", "test", "predict", "study", "report", "doctor", "convert")
     assert all(f"  {name} " in done.stdout for name in commands)
 
 

@@ -1,0 +1,1 @@
+"""Checks of a benchmark's files: what is wrong, and which queries that affects."""
