@@ -10,6 +10,7 @@ from torch import Tensor
 
 from requery.cost import CostMeter
 from requery.errors import ConfigError, RunError
+from requery.files import sha256_bytes
 from requery.negatives import NegativeSets, Strategy, UniformNegatives, define
 from requery.negatives.audit import set_false_negative_rate
 from requery.schedules import definition_period
@@ -30,6 +31,7 @@ class DefinesNegatives(Protocol):
     def task(self, split: str) -> RetrievalTask: ...
     def encode_training_queries(self) -> Tensor: ...
     def encode_corpus(self) -> Tensor: ...
+    def note(self, name: str, value: Tensor | float, weight: float = 1) -> None: ...
 
 
 class HardNegativeRefresh(Callback):
@@ -92,14 +94,16 @@ class HardNegativeRefresh(Callback):
                 corpus_group=task.gallery_group,
             )
         assert isinstance(sets, NegativeSets)
-        name = f"epoch_{epoch:03d}.safetensors"
-        self._file = {"name": name, "sha256": sets.save(self._folder(trainer) / name), "epoch": epoch}
+        path = self._folder(trainer) / f"epoch_{epoch:03d}.safetensors"
+        sha256 = sets.save(path) if trainer.is_global_zero else sha256_bytes(sets.to_bytes())
+        self._file = {"name": path.name, "sha256": sha256, "epoch": epoch}
         module.sets = sets
         summary = {**sets.summary(), "seconds": stage.seconds - before}
         if task.qrels.graded:
             false, members = set_false_negative_rate(sets, task.qrels.relevant)
             summary["set_false_negative_rate"] = false / members
-        pl_module.log_dict({f"negatives/{key}": value for key, value in summary.items()})
+        for key, value in summary.items():
+            module.note(f"negatives/{key}", value)
 
     def _period(self, trainer: Trainer) -> int:
         if self.every_n_epochs is not None:

@@ -14,8 +14,10 @@ from lightning.pytorch.utilities.data import extract_batch_size
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
+from requery import distributed
 from requery.cost import CostMeter
 from requery.errors import RunError
+from requery.means import Means
 from requery.record import RunFolder
 from requery.results import score, write_predictions, write_test
 
@@ -52,19 +54,22 @@ class RunRecord(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count the batch's items, all processes' together."""
-        self._items += _size(batch) * trainer.world_size
+        """Count the batch's items."""
+        self._items += _size(batch)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add the epoch's row: the metrics logged in it."""
+        """Add the epoch's row: the module's means, and the metrics otherwise logged in the epoch."""
         metrics = dict(trainer.callback_metrics)
-        fresh = {name: float(new) for name, new in metrics.items() if not _same(new, self._seen.get(name))}
+        means = getattr(pl_module, "means", Means())
+        row = {name: float(new) for name, new in metrics.items() if not _same(new, self._seen.get(name))}
+        row = {name: value for name, value in row.items() if name not in means.names} | means.values()
         self._seen = metrics
         if trainer.is_global_zero:
-            self.folder.append_history({"epoch": trainer.current_epoch, "step": trainer.global_step, **fresh})
+            self.folder.append_history({"epoch": trainer.current_epoch, "step": trainer.global_step, **row})
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the stage to the cost."""
+        self._items = distributed.total(self._items)
         self._stop(pl_module)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -80,11 +85,12 @@ class RunRecord(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Count the batch's items, all processes' together."""
-        self._items += _size(batch) * trainer.world_size
+        """Count the batch's items."""
+        self._items += _size(batch)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the stage to the cost, and write what was measured."""
+        self._items = distributed.total(self._items)
         self._stop(pl_module)
         tested = getattr(pl_module, "tested", None)
         if trainer.is_global_zero and tested is not None:
@@ -112,9 +118,11 @@ class RunRecord(Callback):
         """Say what stopped the run."""
         if trainer.is_global_zero:
             self._stop(pl_module)
+            error = distributed.explain(exception)
+            asked = isinstance(error, (KeyboardInterrupt, SystemExit))
             # What stopped the run may stop this too (a full disk), and its error is the one to show.
             with suppress(RunError):
-                self._close(pl_module, "failed", f"{type(exception).__name__}: {exception}")
+                self._close(pl_module, "stopped" if asked else "failed", f"{type(error).__name__}: {error}")
 
     def _write_environment(self, trainer: Trainer) -> None:
         seed = os.environ.get("PL_GLOBAL_SEED")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import lightning as L
-import torch
-from torch.utils.data import DataLoader
 
-from datamodules.sampling import EpochShuffle
+from datamodules.sampling import EpochShuffle, IndexLoader, QueryBlocks, TrainingBatches
+from datamodules.sources import Sources
 from requery.errors import ConfigError
-from requery.ranking.tiles import QUERY_BLOCK
 from requery.task import RetrievalTask
 
 
@@ -23,10 +20,13 @@ class RetrievalDataModule(L.LightningDataModule, ABC):
     queries in which everything is encoded and ranked.
 
     Args:
-        batch_size: training queries per step.
+        batch_size: training queries per step, all processes' together.
         seed: seed of the training order.
         num_workers: worker processes that decode images while the cache is filled.
     """
+
+    disjoint: str | None = None
+    """Why no two splits share anything, where that is so by construction."""
 
     def __init__(self, batch_size: int = 64, seed: int = 0, num_workers: int = 0) -> None:
         super().__init__()
@@ -38,6 +38,17 @@ class RetrievalDataModule(L.LightningDataModule, ABC):
     @abstractmethod
     def build_task(self, split: str) -> RetrievalTask:
         """Read or generate one split (`train`, `val` or `test`)."""
+
+    def sources(self, split: str) -> Sources | None:
+        """What the split's files say, problems included, to be checked before anything is built from it.
+
+        Returns:
+            None where no file is read.
+
+        Raises:
+            DataError: the files cannot be found.
+        """
+        return None
 
     def task(self, split: str) -> RetrievalTask:
         """The split's task, built once."""
@@ -58,25 +69,24 @@ class RetrievalDataModule(L.LightningDataModule, ABC):
         """
         raise ConfigError(f"{type(self).__name__} has no captions of the {split} split to pre-train on")
 
-    def train_dataloader(self) -> DataLoader[int]:
-        n = self.task("train").n_queries
-        return index_loader(n, self.batch_size, EpochShuffle(n, self.seed))
+    def train_dataloader(self) -> IndexLoader:
+        return training_loader(self.task("train").n_queries, self.batch_size, self.seed)
 
-    def val_dataloader(self) -> DataLoader[int]:
-        return index_loader(self.task("val").n_queries, QUERY_BLOCK)
+    def val_dataloader(self) -> IndexLoader:
+        return block_loader(self.task("val").n_queries)
 
-    def test_dataloader(self) -> DataLoader[int]:
-        return index_loader(self.task("test").n_queries, QUERY_BLOCK)
+    def test_dataloader(self) -> IndexLoader:
+        return block_loader(self.task("test").n_queries)
 
-    def predict_dataloader(self) -> DataLoader[int]:
+    def predict_dataloader(self) -> IndexLoader:
         return self.test_dataloader()
 
 
-def index_loader(
-    n: int, batch_size: int, sampler: EpochShuffle | None = None, drop_last: bool = False
-) -> DataLoader[int]:
-    """Batches of the numbers `0 … n-1`, in order or as the sampler says."""
-    numbers: Any = range(n)
-    return DataLoader(
-        numbers, batch_size=batch_size, sampler=sampler, collate_fn=torch.tensor, drop_last=drop_last
-    )
+def training_loader(n: int, batch_size: int, seed: int, drop_last: bool = False) -> IndexLoader:
+    """Shuffled batches of the numbers `0 … n-1`."""
+    return IndexLoader(TrainingBatches(EpochShuffle(n, seed), batch_size, drop_last))
+
+
+def block_loader(n: int) -> IndexLoader:
+    """The numbers `0 … n-1` in the fixed blocks of a test."""
+    return IndexLoader(QueryBlocks(n))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from torch.utils.data import DataLoader
-
-from datamodules.base import RetrievalDataModule, index_loader
-from datamodules.sampling import EpochShuffle
+from datamodules.base import RetrievalDataModule, training_loader
+from datamodules.sampling import IndexLoader
 from requery.task import RetrievalTask
 
 
@@ -30,6 +28,5 @@ class PairsDataModule(RetrievalDataModule):
         """Position of each image in `task(split).images`, with its captions."""
         return self.source.pairs(split)
 
-    def train_dataloader(self) -> DataLoader[int]:
-        n = len(self.pairs("train"))
-        return index_loader(n, self.batch_size, EpochShuffle(n, self.seed), drop_last=True)
+    def train_dataloader(self) -> IndexLoader:
+        return training_loader(len(self.pairs("train")), self.batch_size, self.seed, drop_last=True)

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
+from jsonargparse import Namespace
+from jsonargparse.typing import PositiveFloat
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from callbacks.wandb_logger import SafeWandbLogger
 from datamodules.base import RetrievalDataModule
 from experiments.config_errors import explain
-from experiments.run_options import checkpoint_of, open_run, read_options
+from experiments.data_check import check_data, splits_used
+from experiments.run_options import checkpoint_of, claim, open_run, read_options
 from experiments.trainer_parts import TRAINER_DEFAULTS, complete, quieten
+from requery import distributed
 from requery.errors import ConfigError, RequeryError, RunError
-from requery.files import atomic_bytes
+from requery.files import ensure_writable
 from requery.record import RunFolder
 
 
@@ -42,6 +44,8 @@ class RequeryCLI(LightningCLI):
     def __init__(self, command: str, args: Sequence[str], execute: bool = True) -> None:
         self._command, self._execute = command, execute
         self.options = read_options(args)
+        if execute:
+            claim(self.options)
         self._checkpoint = checkpoint_of(self.options, command)
         strict = {"exit_on_error": False, "allow_abbrev": False}
         super().__init__(
@@ -49,7 +53,7 @@ class RequeryCLI(LightningCLI):
             RetrievalDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
-            save_config_callback=None,  # it refuses a second run; see _open_folder
+            save_config_callback=None,  # it refuses a second run; see open_run
             trainer_defaults=TRAINER_DEFAULTS,
             seed_everything_default=0,
             parser_kwargs={**strict, command: strict},
@@ -70,6 +74,12 @@ class RequeryCLI(LightningCLI):
         add("--runs_root", type=str, default="runs", help="folder of all runs")
         best = "metric whose highest value makes checkpoints/best.ckpt; null keeps the last epoch only"
         add("--monitor", type=str | None, default="val/recall@1", help=best)
+        add(
+            "--patience",
+            type=PositiveFloat,
+            default=1800.0,
+            help="seconds that processes wait for one another",
+        )
         parser.link_arguments("seed_everything", "model.init_args.seed")
         parser.link_arguments("seed_everything", "data.init_args.seed")
 
@@ -119,10 +129,24 @@ class RequeryCLI(LightningCLI):
         """
         if not self._execute:
             return
+        ensure_writable(self.options.folder)  # before the model is loaded
         try:
+            self._check_data()
             super().instantiate_classes()
         except ValueError as error:
             raise _root(error) from None
+
+    def build_data(self) -> RetrievalDataModule:
+        """The DataModule alone: its files can be looked at before any model is loaded."""
+        only = Namespace({self._command: Namespace(data=self.config[self._command]["data"])})
+        data: RetrievalDataModule = self.parser.instantiate(only)[self._command]["data"]
+        return data
+
+    def _check_data(self) -> None:
+        given = self.config[self._command]
+        splits = splits_used(self._command, given["model"]["class_path"], given["trainer"])
+        configs = [str(config) for config in given["config"] or []]
+        check_data(self.build_data(), splits, configs, scored=self._command != "predict")
 
     def _run_subcommand(self, subcommand: str) -> None:
         if self._execute:
@@ -130,17 +154,11 @@ class RequeryCLI(LightningCLI):
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         """Attach what every run has: its record, checkpoints, a progress bar and the W&B mirror."""
-        self._open_folder()  # only now: settings that model or data refuse leave no folder behind
-        complete(config, self._command, self.folder.path, self.config[self._command]["monitor"])
+        # Only now: settings that model or data refuse leave no folder behind.
+        self.folder = open_run(self.options, self._command, self.resolved())
+        given = self.config[self._command]
+        complete(config, self._command, self.folder, given["monitor"], given["patience"])
         return super()._instantiate_trainer(config, callbacks)
-
-    def _open_folder(self) -> None:
-        """Make or find the run's folder and write the resolved config into it."""
-        self.folder = open_run(self.options)
-        config = self.folder.file("config.yaml")
-        if config.exists():  # a test after a fit, a resumed fit: config.yaml is that of the first command
-            config = self.folder.file(f"config_{self._command}.yaml")
-        _write_yaml(config, self.resolved())
 
 
 def _root(error: BaseException) -> BaseException:
@@ -164,11 +182,6 @@ def _hyper_parameters(path: Path) -> dict[str, Any] | None:
     arguments.pop("_instantiator", None)
     class_path = arguments.pop("_class_path", None)
     return None if class_path is None else {"class_path": class_path, "init_args": arguments}
-
-
-@rank_zero_only
-def _write_yaml(path: Path, content: dict[str, Any]) -> None:
-    atomic_bytes(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
 
 
 def resolve(command: str, args: Sequence[str]) -> dict[str, Any]:
@@ -195,6 +208,12 @@ def run(command: str, args: Sequence[str]) -> Path:
         cli = RequeryCLI(command, args)
     except MisconfigurationException as error:
         raise ConfigError(str(error)) from error
+    except torch.OutOfMemoryError as error:
+        raise RunError(
+            f"{str(error).splitlines()[0]} A training step needs less memory with a smaller --data.batch_size"
+        ) from error
+    except RuntimeError as error:
+        raise distributed.explain(error) from None
     if isinstance(cli.trainer.logger, SafeWandbLogger):
         cli.trainer.logger.close()
     return cli.folder.path

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor
 
+from lightning_modules.resumable import ResumableModule
+from requery import distributed
 from requery.backbones import Backbone, Blip2, Clip, load_backbone
 from requery.backbones.tokenizer import learn_tokenizer
 from requery.cost import CostMeter
+from requery.distributed import gather
 from requery.losses.info_nce import info_nce
 from requery.preprocess import Preprocess
 from requery.rng import uniform_below
 
 
-class Pretraining(L.LightningModule):
+class Pretraining(ResumableModule):
     """What both pre-trainings share: the pairs, AdamW with a one-cycle schedule, and saving at the end.
 
     Args:
@@ -31,15 +34,9 @@ class Pretraining(L.LightningModule):
     backbone: Backbone
 
     def __init__(self, output: str, lr: float, weight_decay: float, warmup: float, seed: int) -> None:
-        super().__init__()
+        super().__init__(seed)
         self.save_hyperparameters()
-        self.output, self.lr, self.weight_decay, self.warmup, self.seed = (
-            output,
-            lr,
-            weight_decay,
-            warmup,
-            seed,
-        )
+        self.output, self.lr, self.weight_decay, self.warmup = output, lr, weight_decay, warmup
         self.cost = CostMeter()
 
     def setup(self, stage: str) -> None:
@@ -58,6 +55,12 @@ class Pretraining(L.LightningModule):
         sizes = torch.tensor([len(texts) for texts in options]).numpy()
         chosen = uniform_below(sizes, self.seed, self.current_epoch, index.cpu().numpy())
         return [texts[int(k)] for texts, k in zip(options, chosen, strict=True)]
+
+    def note_step(self, loss: Tensor, temperature: Tensor, n: int) -> None:
+        """Note what a step over `n` pairs of all processes gave."""
+        self.note("train/loss", loss, n)
+        self.note("train/temperature", temperature, n)
+        self.log("train/loss_step", loss, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]
@@ -145,9 +148,9 @@ class ClipPretraining(Pretraining):
         image = self.backbone.encode_gallery(self.backbone.image_features(pixels), None)[:, 0]  # (B, D)
         text = self.backbone.encode_query(None, self.texts(index))  # (B, D)
         temperature = self.backbone.temperature.clamp(min=0.01)
+        image, text = gather(image), gather(text)
         loss = info_nce(text @ image.T / temperature, symmetric=True)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(index))
-        self.log("train/temperature", temperature, on_step=False, on_epoch=True, batch_size=len(index))
+        self.note_step(loss, temperature, len(text))
         return loss
 
 
@@ -225,20 +228,30 @@ class Blip2Pretraining(Pretraining):
         return self.backbone.image_features(self.backbone.preprocess.batch(part)).half()
 
     def training_step(self, index: Tensor) -> Tensor:
-        backbone, n = self.backbone, len(index)
-        image = self.features[index.cpu()].to(self.device, torch.float32)
-        target = backbone.encode_gallery(image, None)  # (B, T, D)
-        text, half = self.texts(index), n // 2
-        queries = torch.cat(
-            [
-                backbone.encode_query(None, text),
-                backbone.encode_query(image[:half].roll(1, 0), text[:half]),
-                backbone.encode_query(image[half:], None),
-            ]
-        )  # (2B, D)
-        temperature = backbone.temperature.clamp(min=0.02)
+        whole = gather(index.cpu())  # the batch of all processes
+        image = self._tokens(index)
+        target = gather(self.backbone.encode_gallery(image, None))  # (B, T, D)
+        queries = torch.cat([gather(part) for part in self._queries(index, image, whole)])  # (2B, D)
+        temperature = self.backbone.temperature.clamp(min=0.02)
         scores = torch.einsum("qd,itd->qit", queries, target).amax(-1) / temperature  # (2B, B)
+        n = len(whole)
         loss = info_nce(scores[:n], symmetric=True) + info_nce(scores[n:])
-        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=n)
-        self.log("train/temperature", temperature, on_step=False, on_epoch=True, batch_size=n)
+        self.note_step(loss, temperature, n)
         return loss
+
+    def _queries(self, index: Tensor, image: Tensor, whole: Tensor) -> Iterator[Tensor]:
+        """Yield the queries of this process's pairs: captions alone, captions with another image, images.
+
+        The first half of the whole batch has its neighbour's image as reference, the other half no text.
+        """
+        text, half = self.texts(index), len(whole) // 2
+        alone = self.backbone.encode_query(None, text)
+        yield alone
+        place = torch.tensor(distributed.share(len(whole)))
+        n = int((place < half).sum())
+        other = self._tokens(whole[(place[:n] - 1) % max(half, 1)])
+        yield self.backbone.encode_query(other, text[:n]) if n else alone[:0]
+        yield self.backbone.encode_query(image[n:], None) if n < len(index) else alone[:0]
+
+    def _tokens(self, index: Tensor) -> Tensor:
+        return self.features[index.cpu()].to(self.device, torch.float32)

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from lightning_modules.retrieval import RetrievalModule
+from requery.distributed import gather
 from requery.errors import ConfigError
 from requery.losses.bradley_terry import bradley_terry
 from requery.losses.info_nce import info_nce
 from requery.negatives import NegativeSets, Strategy, UniformNegatives
 from requery.negatives.audit import false_negative_rate
 from requery.negatives.strategies import StrategyName
-from requery.rng import draws
 from requery.schedules import cosine_per_epoch
 from requery.scoring import max_token_score
 
@@ -51,6 +51,7 @@ class Negatives:
         known = (IN_BATCH, *get_args(StrategyName))
         if self.strategy not in known:
             raise ConfigError(f"negatives.strategy {self.strategy!r} is none of {', '.join(known)}")
+        _ = self.rule  # refuses what is out of range now, before a model is loaded
 
     @property
     def rule(self) -> Strategy | None:
@@ -94,6 +95,10 @@ class QuReModule(RetrievalModule):
         cache: str = ".cache/requery",
         seed: int = 0,
     ) -> None:
+        numbers = {"lr": lr, "weight_decay": weight_decay, "min_temperature": min_temperature}
+        for name, value in numbers.items():
+            if not value >= 0:
+                raise ConfigError(f"model.{name} is {value}; it must be at least 0")
         super().__init__(backbone=backbone, revision=revision, cache=cache, seed=seed)
         negatives = Negatives(**negatives) if isinstance(negatives, Mapping) else negatives
         self.save_hyperparameters({"negatives": asdict(negatives)})  # plain: checkpoints hold no objects
@@ -112,7 +117,7 @@ class QuReModule(RetrievalModule):
         """`(M, D)` with the current weights."""
         task = self.task("train")
         with self.evaluating(task):
-            return self.encode_queries(self.query_batch(task, task.all_queries())).cpu()
+            return self.encode_queries(self.query_batch(task, task.all_queries()), shared=True).cpu()
 
     def encode_corpus(self) -> Tensor:
         """`(N, T, D)` with the current weights."""
@@ -122,62 +127,63 @@ class QuReModule(RetrievalModule):
 
     # ---- training ----
 
-    def on_train_epoch_start(self) -> None:
-        # dropout repeats when a run is resumed at this epoch
-        torch.manual_seed(int(draws(self.seed, self.current_epoch) >> 1))
-
     def temperature(self) -> Tensor:
         """`()`: what scores are divided by in the loss."""
         return self.backbone.temperature.clamp(min=self.min_temperature)
 
     def training_step(self, index: Tensor) -> Tensor:
-        task = self.task("train")
-        batch = self.query_batch(task, index)
+        task, n = self.task("train"), len(index)
+        # A process without a query encodes the first and drops it: its gradients are zeros, not missing.
+        batch = self.query_batch(task, index if n else index.new_zeros(1))
         reference = None if batch.image is None else self.image_tokens(task, batch.image)
-        query = self.backbone.encode_query(reference, batch.text)  # (B, D)
+        query = self.backbone.encode_query(reference, batch.text)[:n]  # (B, D)
         target = task.qrels.target[batch.index]
         if self.negatives.strategy == IN_BATCH:
             loss, rivals = self._in_batch(query, target)
         else:
             loss, rivals = self._against_sets(query, target, batch.index)
-        self._log_false_negatives(rivals, batch.index)
-        self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(index))
-        self.log("train/temperature", self.temperature(), on_step=False, on_epoch=True, batch_size=len(index))
+        queries = gather(index.cpu())
+        self.note("train/loss", loss, len(queries))
+        self.note("train/temperature", self.temperature(), len(queries))
+        self._note_false_negatives(rivals, queries)
+        self.log("train/loss_step", loss, prog_bar=True)
         return loss
 
     def _in_batch(self, query: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """InfoNCE; a target that two queries share is no negative."""
-        embedded = self._gallery(target)  # (B, T, D)
+        """InfoNCE over the batch of all processes; a target that two queries share is no negative."""
+        n = len(query)
+        embedded = gather(self._gallery(target)[:n])  # (B, T, D)
+        query, target = gather(query), gather(target[:n])
         scores = torch.einsum("qd,itd->qit", query, embedded).amax(-1) / self.temperature()
         same = target[:, None] == target
         rivals = torch.where(same, -1, target.expand_as(same))
         return info_nce(scores, same=same.to(scores.device)), rivals
 
     def _against_sets(self, query: Tensor, target: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Bradley–Terry (equations 2 and 3) against sampled negatives, `(B, K)`."""
+        """Bradley–Terry (equations 2 and 3) of all processes' queries against sampled negatives, `(B, K)`."""
         assert self.sets is not None, "HardNegativeRefresh sets the negatives before the first step"
+        n = len(query)
         rivals = self.sets.sample(index, self.negatives.per_query, seed=self.seed, epoch=self.current_epoch)
         items = torch.cat([target[:, None], rivals], dim=1)  # (B, 1 + K)
         distinct, place = items.unique(return_inverse=True)  # an image in the batch twice is encoded once
-        embedded = self._gallery(distinct)[place.to(query.device)]  # (B, 1 + K, T, D)
-        scores = max_token_score(query, embedded) / self.temperature()
-        return bradley_terry(scores[:, 0], scores[:, 1:]), rivals
+        embedded = self._gallery(distinct)[place.to(query.device)][:n]  # (B, 1 + K, T, D)
+        scores = gather(max_token_score(query, embedded) / self.temperature())
+        return bradley_terry(scores[:, 0], scores[:, 1:]), gather(rivals[:n])
 
     def _gallery(self, items: Tensor) -> Tensor:
         task = self.task("train")
         assert task.gallery_image is not None
         return self.backbone.encode_gallery(self.image_tokens(task, task.gallery_image[items]), None)
 
-    def _log_false_negatives(self, rivals: Tensor, index: Tensor) -> None:
-        """Log the share of the negatives `(B, K)` that are in truth relevant; -1 is no negative."""
+    def _note_false_negatives(self, rivals: Tensor, index: Tensor) -> None:
+        """Note the share of the negatives `(B, K)` that are in truth relevant; -1 is no negative."""
         truth = self.task("train").qrels
         if not truth.graded:
             return
         real = rivals >= 0
         queries = index[:, None].expand_as(rivals)[real]
         false, drawn = false_negative_rate(rivals[real][:, None], queries, truth.relevant)
-        rate, weight = false / max(drawn, 1), max(drawn, 1)
-        self.log("negatives/false_negative_rate", rate, on_step=False, on_epoch=True, batch_size=weight)
+        self.note("negatives/false_negative_rate", false / max(drawn, 1), drawn)
 
     def on_fit_end(self) -> None:
         if self.output is not None and self.trainer.is_global_zero:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lightning_modules.resumable import ResumableModule
 from requery.backbones import Fusion, load_backbone
 from requery.cache import FeatureCache, FeatureTable, weights_digest
 from requery.cost import CostMeter
+from requery.distributed import gather
 from requery.encode import Progress, encode_blocks
 from requery.errors import ConfigError
 from requery.index.exact import ExactIndex
 from requery.pipeline import QueryBatch, Stages, run
 from requery.ranking.embeddings import check_embeddings
+from requery.ranking.gathered import gathered
 from requery.ranking.metrics import per_query
 from requery.ranking.ranks import Ranking
 from requery.results import prediction_qrels
@@ -35,7 +37,7 @@ class Tested:
     ranking: Ranking
 
 
-class RetrievalModule(L.LightningModule):
+class RetrievalModule(ResumableModule):
     """Encodes both sides of a task and tests it; methods override `stages` (and train, where they do).
 
     Args:
@@ -54,11 +56,10 @@ class RetrievalModule(L.LightningModule):
         cache: str = ".cache/requery",
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(seed)
         self.save_hyperparameters()
         self.backbone = load_backbone(backbone, revision, fusion)
-        self.cost, self.seed = CostMeter(), seed
-        self.cache = FeatureCache(Path(cache))
+        self.cost, self.cache = CostMeter(), FeatureCache(Path(cache))
         self.tested: Tested | None = None
         self._features: dict[int, tuple[RetrievalTask, FeatureTable]] = {}
         self._parts: list[tuple[Tensor, Ranking]] = []
@@ -95,7 +96,7 @@ class RetrievalModule(L.LightningModule):
             pixels = self.backbone.preprocess.batch([task.images.load(int(positions[i])) for i in index])
             return self.backbone.image_features(pixels.to(self.device))
 
-        return encode_blocks(block, len(positions))
+        return encode_blocks(block, len(positions), halved=self.cost.halved)
 
     def image_tokens(self, task: RetrievalTask, positions: Tensor) -> Tensor:
         """`(B,)` positions in `task.images` to float32 tokens `(B, L, W)` on the device."""
@@ -106,8 +107,8 @@ class RetrievalModule(L.LightningModule):
         image = None if task.query_image is None else task.query_image[index.cpu()]
         return QueryBatch(index.cpu(), image, task.texts_of(index))
 
-    def encode_queries(self, batch: QueryBatch) -> Tensor:
-        """`(B, D)` on the device, in full blocks."""
+    def encode_queries(self, batch: QueryBatch, shared: bool = False) -> Tensor:
+        """`(B, D)` on the device, in full blocks; shared, each process encodes a part of the same batch."""
         task = self._open_task
 
         def block(at: Tensor) -> Tensor:
@@ -115,7 +116,8 @@ class RetrievalModule(L.LightningModule):
             text = None if batch.text is None else [batch.text[int(i)] for i in at]
             return self.backbone.encode_query(image, text)
 
-        return encode_blocks(block, len(batch.index)).to(self.device)
+        rows = encode_blocks(block, len(batch.index), shared=shared, halved=self.cost.halved)
+        return rows.to(self.device)
 
     def encode_gallery(self, task: RetrievalTask) -> Tensor:
         """The whole gallery, `(N, T, D)` on the CPU."""
@@ -127,7 +129,7 @@ class RetrievalModule(L.LightningModule):
             return self.backbone.encode_gallery(None, [task.gallery_text[int(i)] for i in at])
 
         with self.cost.stage("encode_gallery", items=task.n_gallery):
-            return encode_blocks(block, task.n_gallery)
+            return encode_blocks(block, task.n_gallery, shared=True, halved=self.cost.halved)
 
     @contextmanager
     def evaluating(self, task: RetrievalTask) -> Iterator[None]:
@@ -149,14 +151,20 @@ class RetrievalModule(L.LightningModule):
         if scored:
             task.require_truth()
         self._qrels = task.qrels if scored else prediction_qrels(task)
+        if task.query_image is not None or task.gallery_image is not None:
+            self.features(task)  # now, while all processes are here: one may get no query to look up
         gallery = self.encode_gallery(task)
         check_embeddings(gallery, "gallery", task.gallery_ids)
         self.index = ExactIndex()
         self.index.add(gallery.to(self.device))
 
     def rank_block(self, index: Tensor) -> None:
-        """Rank a block of queries, `(B,)`."""
+        """Rank a block of queries, `(B,)`; none where another process has the last ones."""
         task = self._open_task
+        if len(index) == 0:
+            nothing = self.index.embeddings.new_empty(0, self.index.embeddings.shape[-1])
+            self._parts.append((index.cpu(), self.index.rank(nothing, self._qrels.select(index.cpu()))))
+            return
         with self.cost.stage("rank", items=len(index)):
             ranking = run(
                 [self.query_batch(task, index)], self.index, self.stages(), self._qrels, task.query_ids
@@ -164,9 +172,9 @@ class RetrievalModule(L.LightningModule):
         self._parts.append((index.cpu(), ranking))
 
     def finish(self) -> Tested:
-        """Put the blocks together and log the protocol's metrics."""
+        """Put the blocks of all processes together and log the protocol's metrics."""
         task, ranking = self._open_task, self._ranking()
-        asked = torch.cat([index for index, _ in self._parts])
+        asked = gather(torch.cat([index for index, _ in self._parts]))
         if len(asked) < task.n_queries and self.trainer.state.fn != "fit":
             raise ConfigError(
                 f"{len(asked)} of {task.n_queries} queries were ranked; a score leaves none out: "
@@ -177,11 +185,16 @@ class RetrievalModule(L.LightningModule):
         for metric in task.protocol.metrics:
             value = float(per_query(metric, ranking, qrels).mean())
             self.log(f"{name}/{metric}", value, prog_bar=metric == "recall@1")
-        self.tested = Tested(task, ranking)
+        self.tested = Tested(self._noted(task), ranking)
         return self.tested
 
+    def _noted(self, task: RetrievalTask) -> RetrievalTask:
+        """The task, with the number of its texts that are longer than the model reads among its notes."""
+        cut = self.backbone.truncated([*(task.query_text or ()), *(task.gallery_text or ())])
+        return replace(task, notes={**task.notes, "texts_truncated": cut}) if cut else task
+
     def _ranking(self) -> Ranking:
-        return Ranking.concat([ranking for _, ranking in self._parts])
+        return gathered(Ranking.concat([ranking for _, ranking in self._parts]))
 
     def on_test_epoch_start(self) -> None:
         self.begin("test")
@@ -208,7 +221,7 @@ class RetrievalModule(L.LightningModule):
         self.begin("test", scored=False)
 
     def on_predict_epoch_end(self) -> None:
-        self.tested = Tested(self._open_task, self._ranking())
+        self.tested = Tested(self._noted(self._open_task), self._ranking())
 
 
 def bar(name: str) -> Progress:

@@ -13,8 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from requery import distributed
 from requery.errors import DataError, EmbeddingError, first
-from requery.files import atomic_bytes, ensure_writable, sha256_bytes
+from requery.files import atomic_bytes, ensure_writable, sha256_bytes, sweep
 from requery.images import ImageSet
 
 FORMAT = 1
@@ -100,6 +101,9 @@ class FeatureCache:
     ) -> FeatureTable:
         """Read the features of some images, and compute those of shards that are absent or damaged.
 
+        Several processes compute a share of the shards each, and read the others' from disk; where the
+        cache is not on a disk they share, each computes what it does not find.
+
         Args:
             images: where the items' names and digests come from.
             positions: positions in `images`, in the order of the table's rows; None for all.
@@ -107,7 +111,7 @@ class FeatureCache:
             preprocessing: whatever names the preprocessing exactly.
             dtype: dtype kept on disk.
             compute: positions -> `(n, L, W)` features, called with one shard's positions at a time.
-            progress: called after each shard with (items done, items in all).
+            progress: called after each shard of this process with (items passed, items in all).
 
         Raises:
             DataError: there is no image.
@@ -118,19 +122,26 @@ class FeatureCache:
         if len(chosen) == 0:
             raise DataError("there is no image to encode; check the image split file and image_root")
         settings = [FORMAT, weights, preprocessing, str(dtype)]
-        shards: list[Tensor] = []
-        for start in range(0, len(chosen), self.shard_items):
-            part = chosen[start : start + self.shard_items]
+
+        def shard(number: int) -> Tensor:
+            part = chosen[number * self.shard_items : (number + 1) * self.shard_items]
             path = self._path([*settings, [images.digest(position) for position in part]])
-            shard = _read(path, dtype, len(part))
-            if shard is None:
+            kept = _read(path, dtype, len(part))
+            if kept is None:
                 ensure_writable(path.parent)
                 _write(path, _checked(compute(part), dtype, images, part))
-                shard = _map(path)[0]
-            shards.append(shard)
+                kept = _map(path)[0]
+            return kept
+
+        sweep(self.root / "features")  # what killed processes left
+        n_shards = -(-len(chosen) // self.shard_items)
+        shards: dict[int, Tensor] = {}
+        for number in distributed.share(n_shards):
+            shards[number] = shard(number)
             if progress is not None:
-                progress(start + len(part), len(chosen))
-        return FeatureTable(shards)
+                progress(min((number + 1) * self.shard_items, len(chosen)), len(chosen))
+        distributed.barrier("image features")
+        return FeatureTable([shards[n] if n in shards else shard(n) for n in range(n_shards)])
 
     def _path(self, content: list[object]) -> Path:
         key = sha256_bytes(json.dumps(content).encode())
@@ -153,7 +164,7 @@ def _checked(features: Tensor, dtype: torch.dtype, images: ImageSet, part: Seque
     return kept
 
 
-def _checksum(tensor: Tensor) -> str:
+def tensor_digest(tensor: Tensor) -> str:
     """SHA-256 of a CPU tensor: dtype, shape and bytes."""
     digest = hashlib.sha256(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
     digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
@@ -161,7 +172,7 @@ def _checksum(tensor: Tensor) -> str:
 
 
 def _write(path: Path, features: Tensor) -> None:
-    atomic_bytes(path, save({"features": features}, {"sha256": _checksum(features)}))
+    atomic_bytes(path, save({"features": features}, {"sha256": tensor_digest(features)}))
 
 
 def _map(path: Path) -> tuple[Tensor, str]:
@@ -179,7 +190,7 @@ def _read(path: Path, dtype: torch.dtype, items: int) -> Tensor | None:
     except (SafetensorError, OSError) as error:
         warnings.warn(f"{path}: unreadable ({error}); its {items} items are encoded again", stacklevel=3)
         return None
-    if features.dtype != dtype or features.shape[0] != items or _checksum(features) != checksum:
+    if features.dtype != dtype or features.shape[0] != items or tensor_digest(features) != checksum:
         warnings.warn(f"{path}: its content is damaged; its {items} items are encoded again", stacklevel=3)
         return None
     return features
@@ -188,4 +199,6 @@ def _read(path: Path, dtype: torch.dtype, items: int) -> Tensor | None:
 def weights_digest(module: nn.Module) -> str:
     """SHA-256 of a module's state: names, dtypes, shapes and bytes, in the order of the names."""
     state = module.state_dict()
-    return sha256_bytes(json.dumps([[name, _checksum(state[name].cpu())] for name in sorted(state)]).encode())
+    return sha256_bytes(
+        json.dumps([[name, tensor_digest(state[name].cpu())] for name in sorted(state)]).encode()
+    )

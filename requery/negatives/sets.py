@@ -89,16 +89,14 @@ class NegativeSets:
         Raises:
             RunError: the place cannot be written.
         """
-        data = save(
-            {
-                "values": self.sets.values,
-                "offsets": self.sets.offsets,
-                "fallback": self.fallback,
-                "first_offset": self.first_offset,
-            }
-        )
+        data = self.to_bytes()
         atomic_bytes(path, data)
         return sha256_bytes(data)
+
+    def to_bytes(self) -> bytes:
+        """The safetensors file of the sets."""
+        columns = {"values": self.sets.values, "offsets": self.sets.offsets}
+        return save({**columns, "fallback": self.fallback, "first_offset": self.first_offset})
 
     @classmethod
     def load(cls, path: Path | str, sha256: str | None = None) -> NegativeSets:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from callbacks.hard_negatives import HardNegativeRefresh
+from lightning_modules.resumable import ResumableModule
 from requery.cost import CostMeter
 from requery.errors import ConfigError, RunError
 from requery.negatives import NegativeSets, Strategy, UniformNegatives
@@ -17,11 +18,11 @@ from requery.shapes.tasks import build
 TASK = build(ShapesConfig(), "composed", "train", 20)
 
 
-class Module(L.LightningModule):
+class Module(ResumableModule):
     """Offers random embeddings; notes at which epochs it is asked for them."""
 
     def __init__(self, rule):
-        super().__init__()
+        super().__init__(seed=0)
         self.weight = torch.nn.Parameter(torch.zeros(()))
         self.rule, self.cost, self.sets, self.asked, self.kinds = rule, CostMeter(), None, [], []
 

@@ -119,12 +119,12 @@ def test_a_row_has_what_its_epoch_logged_and_nothing_older(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_failure_is_recorded_with_its_message_and_cost(tmp_path, error):
+@pytest.mark.parametrize(("error", "state"), [(ValueError, "failed"), (KeyboardInterrupt, "stopped")])
+def test_a_failure_is_recorded_with_its_message_and_cost(tmp_path, error, state):
     with pytest.raises((ValueError, SystemExit)):
         trainer(tmp_path / "run").fit(Module(fail_at=1, error=error), datamodule=Data())
     record = read(tmp_path / "run")
-    assert record.status["state"] == "failed"
+    assert record.status["state"] == state
     assert record.status["message"] == f"{error.__name__}: broken on purpose"
     assert [row["epoch"] for row in record.history] == [0]
     assert record.cost["stages"]["train"]["items"] == ITEMS

@@ -1,14 +1,19 @@
 """A model and data small enough to run every command in a second."""
 
 import json
+import os
+import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader
 
 from datamodules.base import RetrievalDataModule
+from requery import distributed
 from requery.cost import CostMeter
 
 
@@ -49,6 +54,29 @@ class Regression(LightningModule):
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+
+class Fragile(Regression):
+    """The second process dies, hangs or is stopped in its third step."""
+
+    def __init__(self, how: Literal["die", "hang", "stop"], lr: float = 0.1, seed: int = 0):
+        super().__init__(lr, seed=seed)
+        self.how = how
+
+    def training_step(self, batch):
+        if self.global_rank == 1 and self.global_step == 2:
+            self.fail()
+        return super().training_step(batch)
+
+    def test_step(self, batch):
+        if self.global_rank == 1:
+            self.fail()
+        distributed.barrier("the other tests")
+
+    def fail(self):
+        if self.how == "hang":
+            time.sleep(600)
+        os.kill(os.getpid(), signal.SIGKILL if self.how == "die" else signal.SIGSTOP)
 
 
 class Numbers(RetrievalDataModule):
