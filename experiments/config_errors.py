@@ -17,6 +17,9 @@ UNKNOWN_KEY = re.compile(
     r"|unrecognized arguments: --(?P<argument>[^\s=]+)"
 )
 UNKNOWN_CLASS = re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'")
+WRONG_TYPE = re.compile(r"Expected a <class '(int|float|str|bool)'>")
+WRONG_CHOICE = re.compile(r"Expected a typing\.Literal\[(.+)\]")
+GIVEN = re.compile(r"(?:Got|Given) value: (.+)")
 INSIDE_KEY = re.compile(r'Parser key "([\w.]+)"')
 INSIDE_CLASS = re.compile(r"Problem with given class_path '([\w.]+)'")
 
@@ -29,7 +32,7 @@ def explain(message: str, options: Sequence[str]) -> str:
         options: the keys known outside classes, such as `trainer.max_epochs`.
 
     Returns:
-        One line for an unknown key or class, else the message itself.
+        One line for an unknown key or class and for a value of the wrong type, else the message itself.
     """
     if missing := UNKNOWN_CLASS.search(message):
         module, wrong = missing["module"], f"{missing['module']}.{missing['name']}"
@@ -37,7 +40,7 @@ def explain(message: str, options: Sequence[str]) -> str:
         return f"unknown class {wrong}: {did_you_mean(wrong, known)}"
     found = UNKNOWN_KEY.search(message)
     if not found:
-        return message
+        return _wrong_value(message)
     key = found["option"] or found["nested"] or found["argument"]
     if found["group"]:
         key = f"{found['group']}.{key}"
@@ -48,6 +51,19 @@ def explain(message: str, options: Sequence[str]) -> str:
     place = ".init_args.".join([*INSIDE_KEY.findall(message)[: len(classes)], ""])
     accepted = [place + name for name in _arguments(classes[-1])]
     return f"unknown key {place}{key} ({classes[-1]}): {did_you_mean(place + key, accepted)}"
+
+
+def _wrong_value(message: str) -> str:
+    """Name the key, the value given and what it may be, from a message that nests all of these."""
+    given = GIVEN.search(message)  # the first is the innermost, and so the value itself
+    keys, kinds = INSIDE_KEY.findall(message), WRONG_TYPE.findall(message)
+    choices = [name.strip("' ") for names in WRONG_CHOICE.findall(message) for name in names.split(",")]
+    if not given or not keys or not (kinds or choices):
+        return message
+    said = f"{'.init_args.'.join(keys)} is {given[1]!r}"
+    if choices:
+        return f"{said}: {did_you_mean(given[1], choices)}"
+    return f"{said}; expected {' or '.join(dict.fromkeys(kinds))}"
 
 
 def _arguments(class_path: str) -> Iterator[str]:

@@ -161,7 +161,11 @@ class QuReModule(RetrievalModule):
 
     def _against_sets(self, query: Tensor, target: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Bradley–Terry (equations 2 and 3) of all processes' queries against sampled negatives, `(B, K)`."""
-        assert self.sets is not None, "HardNegativeRefresh sets the negatives before the first step"
+        if self.sets is None:
+            raise ConfigError(
+                f"negatives.strategy {self.negatives.strategy} needs callbacks.HardNegativeRefresh among "
+                "trainer.callbacks; or set negatives.strategy: in_batch"
+            )
         n = len(query)
         rivals = self.sets.sample(index, self.negatives.per_query, seed=self.seed, epoch=self.current_epoch)
         items = torch.cat([target[:, None], rivals], dim=1)  # (B, 1 + K)

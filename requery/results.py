@@ -16,6 +16,7 @@ from requery.ranking.metrics import evaluate, per_query
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import Ranking
 from requery.ranking.submission import members_as_relevant, write_cirr
+from requery.ranking.ties import tied_targets
 from requery.ranking.trec import write_qrels, write_qrels_graded, write_run
 from requery.record import RunFolder
 from requery.task import RetrievalTask
@@ -37,12 +38,13 @@ def score(
     """
     names = task.protocol.metrics if names is None else names
     estimates = evaluate(ranking, task.qrels, names, seed=seed)
+    tied = int(tied_targets(ranking).sum())
     return {
         "protocol": task.protocol.key,
         "split": task.split,
         "metrics": {name: asdict(value) for name, value in estimates.items()},
         **({"ceiling": ceiling(task.qrels, names)} if task.qrels.graded else {}),
-        "notes": dict(task.notes),
+        "notes": {**task.notes, **({"targets_tied": tied} if tied else {})},
         "n_gallery": ranking.n_gallery,
     }
 

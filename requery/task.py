@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from requery.errors import DataError
+from requery.errors import DataError, first
 from requery.images import ImageSet
 from requery.ranking.protocols import Protocol
 from requery.ranking.qrels import Qrels
@@ -63,6 +64,10 @@ class RetrievalTask:
             raise DataError(f"{where}: the gallery is empty; check the image split file and image_root")
         if not self.query_ids:
             raise DataError(f"{where}: there is no query; check the caption file")
+        for names, side in ((self.query_ids, "query"), (self.gallery_ids, "gallery")):
+            if len(set(names)) != len(names):
+                repeated = [name for name, count in Counter(names).items() if count > 1]
+                raise DataError(f"{where}: {side} ids occur more than once: {first(repeated)}")
         if self.query_image is None and self.query_text is None:
             raise DataError(f"{where}: queries have neither image nor text")
         if (self.gallery_image is None) == (self.gallery_text is None):

@@ -70,6 +70,12 @@ class Backbone(nn.Module, ABC):
         device = self.temperature.device
         return out["input_ids"].to(device), out["attention_mask"].to(device)
 
+    def truncated(self, text: Sequence[str]) -> int:
+        """How many texts have more tokens than `max_text`: their ends are not read."""
+        parts = (list(text[start : start + 4096]) for start in range(0, len(text), 4096))
+        ids = (row for part in parts for row in self.tokenizer(part, verbose=False)["input_ids"])
+        return sum(len(row) > self.max_text for row in ids)
+
     @abstractmethod
     def save(self, folder: str) -> None:
         """Write the model, half precision, as safetensors with its tokenizer and settings."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from requery.backbones.base import Backbone, need, unit
-from requery.backbones.source import preprocess_of, read_json, write_preprocess
+from requery.backbones.source import preprocess_of, pretrained, read_json, write_preprocess
 from requery.errors import DataError
 from requery.files import atomic_bytes
 from requery.preprocess import Preprocess
@@ -169,7 +169,7 @@ class Blip2(Backbone):
     def _from_hub(cls, folder: Path) -> Blip2:
         from transformers import AutoTokenizer, Blip2ForImageTextRetrieval
 
-        model = Blip2ForImageTextRetrieval.from_pretrained(folder, dtype=torch.float32)
+        model = pretrained(Blip2ForImageTextRetrieval, folder)
         config: Any = model.config
         # the tower's own last layer norm is BLIP-2's ln_vision: it is trained, so it leaves the frozen part
         ln_vision, model.vision_model.post_layernorm = model.vision_model.post_layernorm, nn.Identity()
@@ -177,7 +177,7 @@ class Blip2(Backbone):
             model.vision_model,
             model.qformer,
             model.embeddings,
-            AutoTokenizer.from_pretrained(folder),
+            AutoTokenizer.from_pretrained(folder, trust_remote_code=False),
             preprocess_of(folder, config.vision_config.image_size),
             width=config.vision_config.hidden_size,
             dim=config.image_text_hidden_size,

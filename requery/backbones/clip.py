@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from requery.backbones.base import Backbone, need, unit
-from requery.backbones.source import preprocess_of, write_preprocess
+from requery.backbones.source import preprocess_of, pretrained, write_preprocess
 from requery.preprocess import Preprocess
 
 Fusion = Literal["image", "text", "sum"]
@@ -40,8 +40,8 @@ class Clip(Backbone):
         """Read a `CLIPModel` with its tokenizer, as `save_pretrained` or the hub lay them out."""
         from transformers import AutoTokenizer, CLIPModel
 
-        model: Any = CLIPModel.from_pretrained(folder, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = pretrained(CLIPModel, folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         return cls(model, tokenizer, preprocess_of(folder, model.config.vision_config.image_size), fusion)
 
     def encode_query(self, image: Tensor | None, text: Sequence[str] | None) -> Tensor:

@@ -15,8 +15,9 @@ import math
 import pickle
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -90,7 +91,7 @@ def _tokenizer(source: str | Path) -> Any:
     folder = Path(source).is_dir()
     if not folder and not re.fullmatch(r"[0-9a-f]{40}", commit):
         raise ConfigError(f"tokenizer {source}: no such folder; or give a hub id as owner/name@commit")
-    load: Any = AutoTokenizer.from_pretrained
+    load = partial(cast(Any, AutoTokenizer).from_pretrained, trust_remote_code=False)
     try:
         tokenizer = load(source) if folder else load(name, revision=commit)
     except (OSError, ValueError) as error:

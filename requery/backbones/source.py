@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from requery.errors import ConfigError, DataError
+import torch
+
+from requery.errors import ConfigError, DataError, first
 from requery.files import atomic_bytes
 from requery.preprocess import CLIP_MEAN, CLIP_STD, Preprocess
 
@@ -50,7 +52,26 @@ def read_json(path: Path) -> dict[str, Any]:
         out: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error}); download the checkpoint again") from error
+    if not isinstance(out, dict):
+        raise DataError(
+            f"{path}: holds no settings but a {type(out).__name__}; download the checkpoint again"
+        )
     return out
+
+
+def pretrained(model_class: Any, folder: Path) -> Any:
+    """Read a transformers model in float32: from safetensors alone, and none of its weights left at random.
+
+    Raises:
+        DataError: the file lacks some of the model's weights.
+    """
+    model, found = model_class.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+    )
+    if found["missing_keys"]:
+        lost = first(sorted(found["missing_keys"]))
+        raise DataError(f"{folder}: its safetensors lack {lost}; download the checkpoint again")
+    return model
 
 
 def preprocess_of(folder: Path, size: int) -> Preprocess:

@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from requery.cache import tensor_digest
 from requery.errors import DataError, EmbeddingError
 from requery.files import atomic_bytes
 from requery.ragged import Ragged
@@ -15,7 +16,7 @@ from requery.ranking.embeddings import check_embeddings
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import MEMORY_BUDGET, Ranking, rank
 
-FORMAT = "requery-exact-index-1"
+FORMAT = "requery-exact-index-2"
 
 
 class ExactIndex:
@@ -78,7 +79,7 @@ class ExactIndex:
         return rank(queries, self.embeddings, qrels, top_k=top_k, memory_budget=self.memory_budget)
 
     def save(self, path: Path | str) -> None:
-        """Write the embeddings as safetensors, whole or not at all.
+        """Write the embeddings with their checksum as safetensors, whole or not at all.
 
         Raises:
             DataError: nothing was added.
@@ -86,7 +87,9 @@ class ExactIndex:
         """
         from safetensors.torch import save
 
-        atomic_bytes(path, save({"embeddings": self.embeddings.cpu()}, metadata={"format": FORMAT}))
+        embeddings = self.embeddings.cpu()
+        metadata = {"format": FORMAT, "sha256": tensor_digest(embeddings)}
+        atomic_bytes(path, save({"embeddings": embeddings}, metadata))
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -99,12 +102,15 @@ class ExactIndex:
 
         try:
             with safe_open(path, framework="pt") as file:
-                known = (file.metadata() or {}).get("format") == FORMAT
+                metadata = file.metadata() or {}
+                known = metadata.get("format") == FORMAT
                 embeddings = file.get_tensor("embeddings") if known else None
         except (OSError, SafetensorError) as error:
             raise DataError(f"{path}: not a readable index ({error}); build it again") from error
         if embeddings is None:
             raise DataError(f"{path}: not an exact index ({FORMAT}); build it again")
+        if tensor_digest(embeddings) != metadata.get("sha256"):
+            raise DataError(f"{path}: its content does not match its checksum; build it again")
         index = cls()
         index.add(embeddings)
         return index

@@ -17,7 +17,7 @@ def check_shapes(queries: Tensor, gallery: Tensor) -> None:
         DataError: the gallery is empty.
         EmbeddingError: the shapes do not fit.
     """
-    if gallery.shape[0] == 0:
+    if gallery.shape[:1] == (0,):
         raise DataError("the gallery is empty: there is nothing to rank")
     shapes = f"queries {tuple(queries.shape)}, gallery {tuple(gallery.shape)}"
     if queries.ndim != 2 or gallery.ndim not in (2, 3) or 0 in gallery.shape:

@@ -88,6 +88,11 @@ class Qrels:
                 raise DataError(f"{name} items outside the gallery of {n_gallery} at queries {first(at)}")
         if self.grades.shape != self.relevant.values.shape:
             raise DataError("grades and relevant items differ in number")
+        if self.subset is not None:
+            key = (self.subset.row_of * n_gallery + self.subset.values).sort().values
+            bad = _distinct(key[1:][key.diff() == 0] // n_gallery)
+            if bad:  # it would be ranked against itself
+                raise DataError(f"a subset lists an item twice at queries {first(bad)}")
         self._validate_relevant()
 
     def _validate_relevant(self) -> None:

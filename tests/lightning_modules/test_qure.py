@@ -131,6 +131,13 @@ def test_the_false_negatives_counted_are_those_sampled(setup):
     assert float(trainer.callback_metrics["negatives/false_negative_rate"]) == pytest.approx(false / drawn)
 
 
+def test_sets_need_their_callback(setup):
+    module, data, trainer = setup()
+    trainer.callbacks = []
+    with pytest.raises(ConfigError, match=r"callbacks\.HardNegativeRefresh"):
+        trainer.fit(module, data)
+
+
 def test_the_temperature_is_clamped_and_logged(setup):
     module, data, trainer = setup("in_batch", epochs=1, n_def=1)
     module.min_temperature = 0.5

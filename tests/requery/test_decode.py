@@ -22,14 +22,16 @@ def encoded(image, kind="PNG", **options):
     return out.getvalue()
 
 
-def png_header(width, height):
-    """A PNG that claims a size and holds no pixels."""
+def png(width, height, rows=b"\0", depth=8, extra=b""):
+    """A PNG of RGB rows as they stand, which may be fewer than its size claims."""
 
     def chunk(name, body):
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0))
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(extra)) if extra else b""
+    data = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + header + text + data + chunk(b"IEND", b"")
 
 
 @pytest.fixture
@@ -47,12 +49,15 @@ def save(tmp_path):
     [
         (b"", "empty"),
         (b"<html>404</html>", "not an image"),
+        (b"\0" * 2000, "not an image"),
         (encoded(rainbow())[:500], "truncated or damaged"),
         (encoded(rainbow(), "JPEG")[:600], "truncated or damaged"),
         (encoded(rainbow(), "GIF")[:1200], "truncated or damaged"),
-        (png_header(20_000, 20_000), "above the limit"),
-        (png_header(9_600, 9_600), "above the limit"),
-        (png_header(10, MAX_SIDE + 1), "above the limit"),
+        (png(50_000, 50_000), "above the limit"),
+        (png(20_000, 20_000), "above the limit"),
+        (png(9_600, 9_600), "above the limit"),
+        (png(10, MAX_SIDE + 1), "above the limit"),
+        (png(1, 1, b"\0\1\2\3", extra=b"\0" * 2**21), "truncated or damaged .*too large"),
         (encoded(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF"), "floating-point"),
     ],
 )
@@ -89,6 +94,23 @@ def test_cmyk_and_grey_and_palette(save):
     assert load_rgb(save(encoded(palette))).getpixel((0, 0)) == (10, 200, 30)
 
 
+def test_cmyk_jpeg_as_printers_store_it(save):
+    cmyk = Image.new("CMYK", (8, 8), (0, 255, 255, 0))  # Pillow writes it inverted, as Photoshop does
+    red, green, blue = load_rgb(save(encoded(cmyk, "JPEG"))).getpixel((4, 4))
+    assert red > 240 and green < 15 and blue < 15
+
+
+def test_bilevel_and_grey_with_alpha(save):
+    assert load_rgb(save(encoded(Image.new("1", (8, 8), 1)))).getpixel((3, 3)) == (255, 255, 255)
+    assert load_rgb(save(encoded(Image.new("LA", (8, 8), (50, 0))))).getpixel((3, 3)) == (50, 50, 50)
+
+
+def test_16_bit_colour_keeps_its_high_bytes(save):
+    row = b"\0" + struct.pack(">6H", 0x1234, 0xFF00, 0, 0x8000, 0x00FF, 0xFFFF)
+    image = load_rgb(save(png(2, 1, row, depth=16)))
+    assert [image.getpixel((x, 0)) for x in (0, 1)] == [(0x12, 0xFF, 0), (0x80, 0, 0xFF)]
+
+
 def test_16_bit_grey_keeps_its_range(save):
     grey = np.linspace(0, 65_535, 256).astype(np.uint16).reshape(16, 16)
     for kind in ("PNG", "TIFF", "PPM"):
@@ -118,14 +140,21 @@ def test_transparent_palette(save):
     assert load_rgb(path).getpixel((3, 0)) == (0, 0, 0)
 
 
-def test_exif_rotation_is_applied(save):
+# Where the first pixel of a stored image of 4 x 2 belongs when it is shown, by the standard's table.
+CORNERS = {1: (0, 0), 2: (3, 0), 3: (3, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1, 3), 8: (0, 3)}
+
+
+@pytest.mark.parametrize(("orientation", "corner"), CORNERS.items())
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_exif_rotation_is_applied(save, kind, orientation, corner):
     image = Image.new("RGB", (4, 2))
     image.putpixel((0, 0), (255, 255, 255))
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: rotate by 270 degrees
-    turned = load_rgb(save(encoded(image, exif=exif)))
-    assert turned.size == (2, 4)
-    assert turned.getpixel((1, 0)) == (255, 255, 255)
+    exif[0x0112] = orientation
+    options = {"lossless": True} if kind == "WEBP" else {}
+    turned = load_rgb(save(encoded(image, kind, exif=exif, **options)))
+    assert turned.size == ((4, 2) if orientation < 5 else (2, 4))
+    assert turned.getpixel(corner) == (255, 255, 255)
 
 
 def test_damaged_exif_does_not_cost_the_image(save):
@@ -133,10 +162,14 @@ def test_damaged_exif_does_not_cost_the_image(save):
     assert load_rgb(save(data)).size == (40, 30)
 
 
-def test_animation_gives_its_first_frame(save):
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_animation_gives_its_first_frame(save, kind):
     frames = [Image.new("RGB", (6, 6), colour) for colour in ("red", "blue")]
-    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert load_rgb(save(data, "a.gif")).getpixel((3, 3)) == (255, 0, 0)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    path = save(encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options))
+    with Image.open(path) as stored:
+        assert stored.n_frames == 2
+    assert load_rgb(path).getpixel((3, 3)) == (255, 0, 0)
 
 
 @settings(max_examples=300, deadline=None)

@@ -10,7 +10,7 @@ from requery.ranking.protocols import shapes_composed
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import rank
 from requery.record import RunFolder, read
-from requery.results import write_test
+from requery.results import score, write_test
 from requery.task import RetrievalTask
 
 QUERIES, GALLERY = ["q0", "q1", "q2", "q3"], [f"g{i}" for i in range(6)]
@@ -87,6 +87,12 @@ def test_metrics_have_the_protocol_intervals_and_notes(tested):
     assert ("ceiling" in metrics) == graded
     if graded:
         assert 0 < metrics["ceiling"]["recall@1"] <= 1
+
+
+def test_targets_that_tie_are_counted_beside_the_score():
+    subject = task(graded=False)
+    ranking = rank(torch.ones(4, 2), torch.ones(6, 2), subject.qrels)
+    assert score(subject, ranking)["notes"] == {"queries_without_target": 1, "targets_tied": 3}
 
 
 def test_ranks_have_a_row_per_query(tested):

@@ -29,6 +29,13 @@ def test_no_query_is_named(task):
         replace(task, query_ids=[])
 
 
+@pytest.mark.parametrize("side", ["query", "gallery"])
+def test_ids_that_occur_twice_are_named(task, side):
+    names = list(getattr(task, f"{side}_ids"))
+    with pytest.raises(DataError, match=rf"shapes/composed@1 .*{side} ids occur more than once: {names[0]}$"):
+        replace(task, **{f"{side}_ids": [*names[:-1], names[0]]})
+
+
 def test_targets_outside_the_gallery_are_named(task):
     target = task.qrels.target.clone()
     target[3] = 10_000

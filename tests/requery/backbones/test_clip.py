@@ -65,6 +65,31 @@ def test_any_string_has_tokens_and_comes_back(clip):
         assert clip.tokenizer.decode(ids, skip_special_tokens=True).strip() == text
 
 
+STRANGE = [
+    "",
+    " \n",
+    "🙂" * 3,
+    "שלום עולם",
+    "日本語",
+    "e\u0301",
+    "\u202e<pad><eos>",
+    "red " * 10_000,
+    "x" * 30_000,
+]
+
+
+@pytest.mark.parametrize("name", ["clip", "blip2"])
+@torch.no_grad()
+def test_any_text_has_an_embedding_and_what_is_cut_is_counted(request, tokens, name):
+    backbone = request.getfixturevalue(name)
+    for embedded in (backbone.encode_query(None, STRANGE), backbone.encode_gallery(None, STRANGE)[:, 0]):
+        assert torch.allclose(embedded.norm(dim=1), torch.ones(len(STRANGE)))
+    composed = backbone.encode_query(tokens[:1].expand(len(STRANGE), -1, -1), STRANGE)
+    assert torch.allclose(composed.norm(dim=1), torch.ones(len(STRANGE)))
+    assert backbone.truncated(STRANGE[-2:]) == 2 and backbone.truncated(["", "a star"]) == 0
+    assert backbone.truncated(["a"] * 5000 + STRANGE[-1:]) == 1 and backbone.truncated([]) == 0
+
+
 def test_a_hub_id_needs_its_commit():
     for revision in (None, "main", "abc123"):
         with pytest.raises(ConfigError, match=r"openai/clip.*40 hexadecimal"):

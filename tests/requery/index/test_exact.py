@@ -75,3 +75,13 @@ def test_bad_files_are_named(filled, tmp_path):
     save_file({"embeddings": torch.ones(1, 1, 1)}, path)
     with pytest.raises(DataError, match="not an exact index"):
         ExactIndex.load(path)
+
+
+def test_no_single_flipped_bit_is_ever_served(filled, tmp_path):
+    path = tmp_path / "index"
+    filled.save(path)
+    whole = path.read_bytes()
+    for at in [*range(0, 300, 7), *range(300, len(whole), 101)]:
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        with pytest.raises(DataError, match=r"index: .*build it again"):
+            ExactIndex.load(path)

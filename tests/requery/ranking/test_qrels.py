@@ -38,6 +38,7 @@ def test_good_truth_passes():
         ({"relevant": Ragged.from_rows([[0, 1], [3]])}, "relevant items outside .* queries 1"),
         ({"excluded": Ragged.from_rows([[-1], []])}, "excluded items outside .* queries 0"),
         ({"subset": Ragged.from_rows([[], [9]])}, "subset items outside .* queries 1"),
+        ({"subset": Ragged.from_rows([[0, 1], [2, 0, 2]])}, "an item twice at queries 1"),
         ({"grades": torch.tensor([1, 2])}, "differ in number"),
         ({"grades": torch.tensor([1, 2, 0])}, "graded below 1 at queries 1"),
     ],
