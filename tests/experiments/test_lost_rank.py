@@ -15,20 +15,25 @@ PATIENCE = 25
 """Seconds that processes wait for one another in these runs; the second one needs some to start."""
 
 
-def run(config, how, command="fit"):
-    """Run two processes as Lightning starts them; the status, what was printed and the run's folder."""
-    model = ["--model=tests.experiments.dummy.Fragile", f"--model.how={how}"]
+def start(config, how, command="fit"):
+    """Begin a run of two processes as Lightning starts them; it has its own experiment folder."""
+    model = ["--model=tests.experiments.dummy.Fragile", f"--model.how={how}", f"--experiment={how}"]
     several = ["--trainer.strategy=ddp", "--trainer.devices=2", f"--patience={PATIENCE}"]
     numbers = ["--data.n=40", "--run=one", "--trainer.max_epochs=3"]
-    done = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "experiments", command, f"--config={config}", *model, *numbers, *several],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=180,
     )
-    return done.returncode, done.stdout + done.stderr, config.parent / "runs" / "toy" / "one"
+
+
+def end(process, config, how):
+    """Its status, what it printed and the run's folder."""
+    said, _ = process.communicate(timeout=180)
+    return process.returncode, said, config.parent / "runs" / how / "one"
 
 
 def check(status, said, folder):
@@ -48,21 +53,18 @@ def nobody_left(said):
 
 
 @pytest.mark.slow
-def test_a_dead_rank_is_named(config):
-    status, said, folder = run(config, "die")
+@pytest.mark.parametrize("command", ["fit", "test"])
+def test_a_dead_rank_is_named(config, command):
+    status, said, folder = end(start(config, "die", command), config, "die")
     check(status, said, folder)
     assert "killed by SIGKILL" in said and nobody_left(said)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "why"), [("hang", "lives but did not come"), ("stop", "no sign of life")])
-def test_a_hanging_rank_is_named(config, how, why):
-    status, said, folder = run(config, how)
-    check(status, said, folder)
-    assert why in said and "--resume" in said and nobody_left(said)
-
-
-@pytest.mark.slow
-def test_a_rank_that_dies_in_a_test_leaves_no_metrics(config):
-    status, said, folder = run(config, "die", "test")
-    check(status, said, folder)
+def test_a_hanging_rank_is_named(config):
+    reasons = {"hang": "lives but did not come", "stop": "no sign of life"}
+    runs = {how: start(config, how) for how in reasons}  # both wait for most of their time
+    for how, why in reasons.items():
+        status, said, folder = end(runs[how], config, how)
+        check(status, said, folder)
+        assert why in said and "--resume" in said and nobody_left(said)
