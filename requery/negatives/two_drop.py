@@ -19,16 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from requery.errors import ConfigError, DataError, first
-from requery.negatives.intervals import (
-    NEVER,
-    BlockSets,
-    Interval,
-    collect,
-    items_after,
-    ranking_keys,
-)
-from requery.ranking.top import largest, pack, unpack
+from requery.errors import ConfigError, DataError, EmbeddingError, first
+from requery.negatives.intervals import BlockSets, Interval
+from requery.negatives.whole import after_target, members, rows_of
+from requery.ranking.top import GROUP, group_maxima, largest, top_keys, unpack
 
 STEEPEST = 16
 """Drops looked at before all are sorted; a pair is nearly always among them."""
@@ -66,8 +60,6 @@ def two_drop_batch(
 ) -> BlockSets:
     """Select the hard negatives of a block of queries by the two-drop rule.
 
-    With a window only so many items per query are sorted, and the cost is linear in N.
-
     Args:
         scores: `(B, N)` finite; compared in float32.
         target: `(B,)` int64.
@@ -87,43 +79,56 @@ def two_drop_batch(
     bad = ((target < 0) | (target >= scores.shape[1])).nonzero().flatten().tolist()
     if bad:
         raise DataError(f"targets of rows {first(bad)} are outside the corpus of {scores.shape[1]} items")
-    keys = ranking_keys(scores)
-    pivot = keys.gather(1, target.to(keys.device)[:, None])
-    return collect(keys, pivot, between_drops(items_after(keys, pivot, window), consecutive_threshold))
+    bad = (~scores.isfinite()).any(1).nonzero().flatten().tolist()
+    if bad:
+        raise EmbeddingError(f"scores of rows {first(bad)} are NaN or infinite; check their embeddings")
+    after = after_target(scores.float(), target.to(scores.device))
+    ranked = largest(after, scores.shape[1])
+    drops = between_drops(ranked[:, :window], consecutive_threshold)
+    offset = torch.where(drops.found, drops.first + 1, 0)
+    return BlockSets(rows_of(members(after, ranked, drops)), drops.found.cpu(), offset.cpu())
 
 
 def between_drops(after: Tensor, consecutive_threshold: int) -> Interval:
-    """Apply the rule to the items after the target.
+    """Apply the rule to the items after the target: the run between the two drops.
 
     Args:
-        after: `(B, L)` int64 keys in ranking order, filled up with `NEVER`.
+        after: `(B, L)` float32 their scores in ranking order, filled up with -inf.
         consecutive_threshold: see `two_drop`.
     """
-    scores, _ = unpack(after)
-    position = torch.arange(after.shape[1] - 1, device=after.device)
-    depth = scores[:, :-1] - scores[:, 1:]
-    drops = torch.where(after[:, 1:] == NEVER, NEVER, pack(depth, position))
-    drops = F.pad(drops, (0, 1), value=NEVER)  # at least one column, where one item follows the target
-    start, end = _slide(drops, consecutive_threshold, STEEPEST)
-    open_rows = (end == 0).nonzero().flatten()
-    if open_rows.numel() and drops.shape[1] > STEEPEST:
-        rest = _slide(drops[open_rows], consecutive_threshold, drops.shape[1])
-        start[open_rows], end[open_rows] = rest
-    found = end > 0
-    begin, stop = (after.gather(1, at[:, None])[:, 0] for at in (start + found, end))
-    return Interval(
-        torch.where(found, begin, NEVER), torch.where(found, stop, 0), torch.where(found, start + 2, 0), found
-    )
+    # Where no item is left the last one is repeated: no depth there, and of equal drops these come last.
+    present = torch.gt(after, -torch.inf, out=torch.empty_like(after)).sum(1, dtype=torch.float64).long()
+    lowest = after.gather(1, (present - 1).clamp(min=0)[:, None])
+    level = after.clamp(min=lowest.nan_to_num(neginf=0.0))
+    depth = level.new_zeros(len(after), _whole_groups(after.shape[1]))
+    torch.sub(level[:, :-1], level[:, 1:], out=depth[:, : after.shape[1] - 1])
+    start, stop = _slide(depth, present - 1, consecutive_threshold, STEEPEST)
+    open_rows = (stop == 0).nonzero().flatten()
+    if open_rows.numel() and depth.shape[1] > STEEPEST:
+        rest = _slide(depth[open_rows], present[open_rows] - 1, consecutive_threshold, depth.shape[1])
+        start[open_rows], stop[open_rows] = rest
+    return Interval(start, stop)
 
 
-def _slide(drops: Tensor, consecutive_threshold: int, n: int) -> tuple[Tensor, Tensor]:
-    """Find the first pair among the n steepest drops: `(B,)` positions of its two drops, 0 and 0 if none."""
-    steepest = largest(drops, n)
-    _, position = unpack(steepest)
+def _whole_groups(width: int) -> int:
+    return -(-width // GROUP) * GROUP
+
+
+def _slide(depth: Tensor, n_drops: Tensor, consecutive_threshold: int, n: int) -> tuple[Tensor, Tensor]:
+    """Find the first pair among the n steepest drops: `(B,)` what follows them, 0 and 0 if there is none.
+
+    Args:
+        depth: `(B, W)`, W a multiple of `GROUP`.
+        n_drops: `(B,)` how many of them are drops.
+        consecutive_threshold: see `two_drop`.
+        n: as above.
+    """
+    zero, floor = depth.new_zeros(1, dtype=torch.int64), depth.new_zeros(len(depth))
+    _, position = unpack(top_keys(depth[None], group_maxima(depth)[:, None], zero, n, floor))
     first, second = position[:, :-1], position[:, 1:]
-    pair = ((first - second).abs() > consecutive_threshold) & (steepest[:, 1:] != NEVER)
+    pair = ((first - second).abs() > consecutive_threshold) & (second >= 0) & (second < n_drops[:, None])
     pair = F.pad(pair, (0, 1))  # a last column without a pair, for rows with none
     at = pair.byte().argmax(1, keepdim=True)
     found = pair.any(1)
-    one, other = (torch.where(found, position.gather(1, i)[:, 0], 0) for i in (at, (at + found[:, None])))
-    return torch.minimum(one, other), torch.maximum(one, other)
+    one, other = (position.gather(1, i)[:, 0] + 1 for i in (at, (at + found[:, None])))
+    return torch.minimum(one, other) * found, torch.maximum(one, other) * found

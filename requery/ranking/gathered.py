@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
-from torch import Tensor
-
 from requery.distributed import gather
 from requery.ranking.ranks import Ranking
 
@@ -15,5 +11,12 @@ def gathered(ranking: Ranking) -> Ranking:
 
     Every process gets all of it; one that had no query gives a ranking of none.
     """
-    columns = {field.name: getattr(ranking, field.name) for field in fields(ranking)}
-    return replace(ranking, **{n: gather(c) for n, c in columns.items() if isinstance(c, Tensor)})
+    return Ranking(
+        gather(ranking.target_rank),
+        gather(ranking.target_score),
+        gather(ranking.relevant_rank),
+        None if ranking.subset_rank is None else gather(ranking.subset_rank),
+        gather(ranking.top_index),
+        gather(ranking.top_score),
+        ranking.n_gallery,
+    )

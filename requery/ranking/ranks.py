@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,10 +16,11 @@ from torch import Tensor
 from requery.errors import ConfigError
 from requery.ragged import Ragged
 from requery.ranking.embeddings import check_embeddings, check_shapes
+from requery.ranking.leaders import Leaders
 from requery.ranking.qrels import Qrels
 from requery.ranking.strips import Pairs, Strips
 from requery.ranking.tiles import QUERY_BLOCK
-from requery.ranking.top import merge_keys, unpack
+from requery.ranking.top import unpack
 
 MEMORY_BUDGET = 256 * 2**20
 """Bytes of scores held at one time by default."""
@@ -87,8 +89,9 @@ def rank(
         gallery: `(N, T, D)` float, or `(N, D)` where each item has one embedding.
         qrels: the truth.
         top_k: how many of the first items to keep.
-        memory_budget: bytes of scores held at one time. A query block (`QUERY_BLOCK` x N float32) that
-            fits is scored once, one that does not twice.
+        memory_budget: bytes of scores held at one time. Of a query block's tiles, those with relevant or
+            subset items are kept as far as they fit, and scored twice where they do not. Halved where an
+            accelerator's memory ends.
         query_ids: names for error messages.
         gallery_ids: names for error messages.
 
@@ -105,7 +108,10 @@ def rank(
     qrels.validate(queries.shape[0], gallery.shape[0])
     strips, queries = Strips(gallery, memory_budget), queries.to(gallery.device)
     k = min(top_k, gallery.shape[0])
-    blocks = [_rank_block(strips, queries, qrels, start, k) for start in range(0, len(qrels), QUERY_BLOCK)]
+    blocks = [
+        strips.within_memory(partial(_rank_block, strips, queries, qrels, start, k))
+        for start in range(0, len(qrels), QUERY_BLOCK)
+    ]
     return _assemble(blocks, qrels, k, gallery.shape[0])
 
 
@@ -125,24 +131,16 @@ def _rank_block(strips: Strips, queries: Tensor, qrels: Qrels, start: int, top_k
     relevant, excluded, subset = (
         _pairs(rows, start, stop, queries.device) for rows in (qrels.relevant, qrels.excluded, qrels.subset)
     )
-    relevant_score, subset_score = (
-        torch.empty(p.items.numel(), device=queries.device) for p in (relevant, subset)
-    )
-    keys: Tensor | None = None
-    for strip in strips.of(block, excluded):
-        strip.read(relevant, relevant_score)
-        strip.read(subset, subset_score)
-        keys = merge_keys(keys, strip.top_keys(top_k), top_k)
+    scores, parts = strips.of(block, excluded, relevant + subset)
+    relevant_score, subset_score = torch.split(scores, [relevant.items.numel(), subset.items.numel()])
     ahead = torch.zeros_like(relevant.items)
-    for strip in [strip] if strips.held else strips.of(block, excluded):
+    best = Leaders(stop - start, top_k, queries.device)
+    for strip in parts:
         ahead += strip.count_ahead(relevant, relevant_score)
-    assert keys is not None  # no gallery is empty
+        best.add(strip)
     found = relevant_score > -torch.inf
     return _Block(
-        relevant_score.cpu(),
-        torch.where(found, ahead + 1, 0).cpu(),
-        subset_score.cpu(),
-        keys[: stop - start].cpu(),
+        relevant_score.cpu(), torch.where(found, ahead + 1, 0).cpu(), subset_score.cpu(), best.keys.cpu()
     )
 
 
@@ -171,7 +169,6 @@ def _assemble(blocks: list[_Block], qrels: Qrels, k: int, n_gallery: int) -> Ran
     target_score[rows[is_target]] = scores[is_target]
     target_score[target_rank == 0] = torch.nan
     top_score, top_index = unpack(keys)
-    top_index[top_score == -torch.inf] = -1
     subset_rank = None
     if qrels.subset is not None:
         subset_score = column("subset_score", torch.empty(0))

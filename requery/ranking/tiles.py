@@ -35,6 +35,10 @@ class Tiles:
         whole = self.n_items // GALLERY_BLOCK * GALLERY_BLOCK
         self.tail = tokens.new_zeros(GALLERY_BLOCK, *tokens.shape[1:])
         self.tail[: self.n_items - whole] = tokens[whole:]
+        # Products of about `GALLERY_BLOCK` tokens; a power of two divides the tile. Token-major scores let
+        # the maximum run along whole rows. One memory for all: new memory costs as much as the maximum.
+        step = 1 << max(0, (GALLERY_BLOCK // tokens.shape[1]).bit_length() - 1)
+        self.product = tokens.new_empty(step * tokens.shape[1], QUERY_BLOCK, dtype=torch.float32)
 
     def __len__(self) -> int:
         """Tiles in a query block."""
@@ -61,19 +65,26 @@ class Tiles:
         if n_tokens == 1:
             torch.mm(block, items[:, 0].float().T, out=out)
             return
-        # Products of about `GALLERY_BLOCK` tokens; a power of two divides the tile. Token-major scores let
-        # the maximum run along whole rows.
-        step = 1 << max(0, (GALLERY_BLOCK // n_tokens).bit_length() - 1)
+        step = self.product.shape[0] // n_tokens
         for at in range(0, GALLERY_BLOCK, step):
-            product = torch.mm(items[at : at + step].view(-1, dim).float(), block.T)
-            out[:, at : at + step] = product.view(step, n_tokens, QUERY_BLOCK).amax(1).T
+            torch.mm(items[at : at + step].view(-1, dim).float(), block.T, out=self.product)
+            out[:, at : at + step] = self.product.view(step, n_tokens, QUERY_BLOCK).amax(1).T
 
-    def rows(self, queries: Tensor) -> Tensor:
-        """Scores `(n, N)` float32 of up to `QUERY_BLOCK` queries, `(n, D)`, against all items."""
-        block, n = self.block(queries), queries.shape[0]
+    def rows(self, queries: Tensor, start: int = 0, stop: int = QUERY_BLOCK) -> Tensor:
+        """Score up to `QUERY_BLOCK` queries, `(n, D)`, against all items, and keep the scores of some.
+
+        Args:
+            queries: of one block; all are scored, so that the bits are those of the whole block.
+            start: the first query whose scores are kept.
+            stop: the query after the last one.
+
+        Returns:
+            `(min(stop, n) - start, N)` float32.
+        """
+        block, kept = self.block(queries), slice(start, min(stop, queries.shape[0]))
         tile = block.new_empty(QUERY_BLOCK, GALLERY_BLOCK)
-        scores = block.new_empty(n, self.n_items)
+        scores = block.new_empty(kept.stop - kept.start, self.n_items)
         for number, columns in enumerate(torch.split(scores, GALLERY_BLOCK, dim=1)):
             self.score(block, number, tile)
-            columns.copy_(tile[:n, : columns.shape[1]])
+            columns.copy_(tile[kept, : columns.shape[1]])
         return scores

@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from requery.errors import DataError, EmbeddingError
+from requery.errors import ConfigError, DataError, EmbeddingError
 from requery.negatives import NegativeSets, Strategy, UniformNegatives, define
-from requery.negatives.select import select
 from requery.ragged import Ragged
-from requery.ranking.tiles import QUERY_BLOCK, Tiles
+from requery.ranking.strips import TILE_BYTES, Strips
+from requery.ranking.tiles import GALLERY_BLOCK, QUERY_BLOCK, Tiles
+from tests.requery.negatives.test_select import SCORED, oracle
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/qure"
 M = QUERY_BLOCK + 44
-SCORED = ["top_k", "after_target_top_k", "two_drop", "two_drop_window"]
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,11 @@ def test_streamed_blocks_are_the_whole_matrix(world, name):
     strategy = Strategy(name, k=9, window=20)
     sets = define(strategy, *world)
     scores = torch.cat([Tiles(corpus).rows(part) for part in queries.split(QUERY_BLOCK)])
-    whole = select(strategy, scores, target)
     assert sets.sets.values.dtype == torch.int32
-    assert torch.equal(sets.sets.values.long(), whole.sets.values)
-    assert torch.equal(sets.sets.offsets, whole.sets.offsets)
-    assert torch.equal(sets.fallback, ~whole.found) and torch.equal(sets.first_offset, whole.first_offset)
+    for i, row in enumerate(scores.tolist()):
+        items, found, offset = oracle(strategy, row, int(target[i]))
+        assert sets.sets[i].tolist() == items
+        assert (bool(sets.fallback[i]), int(sets.first_offset[i])) == (not found, offset)
     assert not bool((sets.sets.values == target[sets.sets.row_of]).any())
 
 
@@ -86,16 +86,64 @@ def test_the_reference_is_left_out_when_asked(world, name):
         define(replace(strategy, exclude_reference=True), *world)
 
 
-def test_chunks_half_precision_and_addresses_do_not_change_the_sets(world, monkeypatch):
+def assert_equal(a, b):
+    assert torch.equal(a.sets.values, b.sets.values) and torch.equal(a.sets.offsets, b.sets.offsets)
+    assert torch.equal(a.fallback, b.fallback) and torch.equal(a.first_offset, b.first_offset)
+
+
+def test_half_precision_and_addresses_do_not_change_the_sets(world):
     queries, corpus, target = world
-    sets = define(Strategy(), *world)
-    monkeypatch.setitem(define.__globals__, "CACHE_SCORES", 1000)
     shifted = torch.empty(corpus.numel() + 1)[1:].view_as(corpus).copy_(corpus)
-    again = define(Strategy(), queries, shifted, target)
-    assert torch.equal(again.sets.values, sets.sets.values)
+    assert_equal(define(Strategy(), queries, shifted, target), define(Strategy(), *world))
     half = define(Strategy(), queries, corpus.half(), target)
-    widened = define(Strategy(), queries, corpus.half().float(), target)
-    assert torch.equal(half.sets.values, widened.sets.values)
+    assert_equal(half, define(Strategy(), queries, corpus.half().float(), target))
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """Many more tiles than targets, in two groups, one of them of neighbours."""
+    generator = torch.Generator().manual_seed(1)
+    corpus = normalize(torch.randn(9 * GALLERY_BLOCK + 5, 16, generator=generator), dim=-1)
+    group = (torch.arange(len(corpus)) > 2000).long()
+    target = torch.tensor([1, 2, 700, 1900, 3000, 3001])
+    queries = normalize(corpus[target] + 0.3 * torch.randn(6, 16, generator=generator), dim=-1)
+    return (queries, corpus, target), {"query_group": group[target], "corpus_group": group}
+
+
+@pytest.mark.parametrize("name", SCORED)
+@pytest.mark.parametrize("budget", [1, 3 * TILE_BYTES, 5 * TILE_BYTES])
+def test_the_memory_budget_does_not_change_the_sets(wide, name, budget):
+    given, groups = wide
+    for more in ({}, groups):
+        whole = define(Strategy(name), *given, **more)
+        assert_equal(define(Strategy(name), *given, memory_budget=budget, **more), whole)
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_where_memory_ends_the_budget_is_halved(wide, name, monkeypatch):
+    given, _ = wide
+    whole, budgets = define(Strategy(name), *given), []
+    score = Tiles.score
+
+    def scarce(tiles, block, number, out):
+        budgets.append(strips[-1].memory_budget)
+        if budgets[-1] > 3 * TILE_BYTES:
+            raise torch.OutOfMemoryError("no memory is left")
+        score(tiles, block, number, out)
+
+    made, strips = Strips.__init__, []
+    monkeypatch.setattr(Strips, "__init__", lambda self, *args: (strips.append(self), made(self, *args))[1])
+    monkeypatch.setattr(Tiles, "score", scarce)
+    assert_equal(define(Strategy(name), *given), whole)
+    assert max(budgets) > 3 * TILE_BYTES >= min(budgets)
+    monkeypatch.setattr(Tiles, "score", lambda *args: (_ for _ in ()).throw(torch.OutOfMemoryError("none")))
+    with pytest.raises(torch.OutOfMemoryError):
+        define(Strategy(name), *given)
+
+
+def test_a_budget_is_positive(world):
+    with pytest.raises(ConfigError, match="memory_budget"):
+        define(Strategy(), *world, memory_budget=0)
 
 
 def test_single_vectors_progress_and_one_query(world):

@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from requery.errors import ConfigError, DataError, EmbeddingError
 from requery.negatives import two_drop, two_drop_batch
@@ -14,7 +12,6 @@ from requery.negatives.two_drop import STEEPEST
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/qure"
 CASES = json.loads((FIXTURES / "hn_edge_cases.json").read_text())
-LEVELS = np.linspace(-1, 1, 5, dtype=np.float32)
 
 
 def oracle(scores, target, threshold=1, window=None):
@@ -59,21 +56,6 @@ def test_edge_cases_of_the_official_code(case):
             assert found == case["result"][i]
         else:
             assert target not in found
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_against_six_lines(data):
-    n = data.draw(st.integers(1, 40))
-    tied = data.draw(st.booleans())
-    value = st.sampled_from(LEVELS.tolist()) if tied else st.floats(-1, 1, width=32)
-    scores = torch.tensor(data.draw(st.lists(value, min_size=n, max_size=n)))
-    target = data.draw(st.integers(0, n - 1))
-    threshold = data.draw(st.integers(0, 3))
-    window = data.draw(st.none() | st.integers(1, n + 3))
-    expected = oracle(scores.numpy(), target, threshold, window)
-    found = two_drop(scores, target, threshold, window)
-    assert found.dtype == torch.int64 and found.tolist() == expected
 
 
 @pytest.mark.parametrize("window", [None, 30])

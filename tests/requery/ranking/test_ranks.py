@@ -11,10 +11,11 @@ from requery.ragged import Ragged
 from requery.ranking.metrics import per_query
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import rank
+from requery.ranking.strips import TILE_BYTES
 from requery.ranking.tiles import GALLERY_BLOCK, QUERY_BLOCK, Tiles
 
 ONE_TILE = 1
-TWO_TILES = 2 * 4 * QUERY_BLOCK * GALLERY_BLOCK
+TWO_TILES = 2 * TILE_BYTES
 
 
 def assert_bit_equal(a, b):
@@ -62,6 +63,37 @@ def test_bits_do_not_depend_on_the_budget(problem, tokens):
     whole = rank(queries, gallery, qrels)
     for budget in (ONE_TILE, TWO_TILES):
         assert_bit_equal(rank(queries, gallery, qrels, memory_budget=budget), whole)
+
+
+@pytest.mark.parametrize("budget", [ONE_TILE, TWO_TILES, 40 * TILE_BYTES])
+def test_a_gallery_much_wider_than_what_is_wanted(naive, budget):
+    n = 70 * GALLERY_BLOCK + 1
+    gallery = torch.randint(-3, 4, (n, 4), generator=torch.Generator().manual_seed(0)).float()
+    gallery[:, 0] = 4.0  # few distinct scores, exact: ties over all tiles
+    queries, target = torch.tensor([[1.0, 1.0, 0.0, 2.0], [1.0, 0.0, -1.0, 0.0]]), torch.tensor([3, n - 1])
+    qrels = Qrels.from_targets(target, excluded=Ragged.from_rows([[5], [n // 2]]))
+    ranking = rank(queries, gallery, qrels, top_k=2000, memory_budget=budget)
+    for q, order in enumerate(naive(queries, gallery[:, None], qrels)[0]):
+        assert ranking.target_rank[q] == order.index(int(target[q])) + 1
+        assert ranking.top_index[q].tolist() == order[:2000]
+
+
+def test_where_memory_ends_the_budget_is_halved(problem, monkeypatch):
+    queries, gallery, qrels = problem(5, 300, 4200, dim=24)
+    whole, score, calls = rank(queries, gallery, qrels), Tiles.score, []
+
+    def scarce(tiles, block, number, out):
+        calls.append(number)
+        if len(calls) in (6, 8, 30):
+            raise torch.OutOfMemoryError("no memory is left")
+        score(tiles, block, number, out)
+
+    monkeypatch.setattr(Tiles, "score", scarce)
+    assert_bit_equal(rank(queries, gallery, qrels), whole)
+    assert len(calls) > 30
+    calls.clear()
+    with pytest.raises(torch.OutOfMemoryError):
+        rank(queries, gallery, qrels, memory_budget=ONE_TILE)
 
 
 def test_bits_do_not_depend_on_the_pieces(problem):
