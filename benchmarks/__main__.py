@@ -7,10 +7,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import exact_ranks, hard_negatives, paired_statistics, start_up, table
+from benchmarks import (
+    corpus_growth,
+    exact_ranks,
+    hard_negatives,
+    head,
+    paired_statistics,
+    start_up,
+    table,
+)
 from benchmarks.measure import TURNS
 
-MEASUREMENTS = (exact_ranks, hard_negatives, paired_statistics, start_up)
+MEASUREMENTS = (exact_ranks, hard_negatives, corpus_growth, head, paired_statistics, start_up)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = []
     for measurement in MEASUREMENTS:
         for row in measurement.measure(options.quick, turns):
-            found = f"{row.seconds:.3g} s, {row.ratio:.2f} times {row.baseline}"
+            found = f"{row.seconds:.3g} s, {row.ratio:.3g} times {row.baseline}"
             print(f"{row.measurement}: {found}", file=sys.stderr)
             rows.append(row)
     table.write(table.record(rows, turns), options.output)

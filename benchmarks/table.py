@@ -21,9 +21,10 @@ PAGE = """\
 
 Written by `make bench`. Times are the best of {turns} turns; a baseline takes its turns between those of what
 is held against it, so that the ratio is what to compare. Memory is what is held above the inputs at the peak.
+Growth is x where the time grows with size to the x, over the sizes of the measurement.
 
-| measurement | size | time | baseline | its time | ratio | memory |
-|---|---|---:|---|---:|---:|---:|
+| measurement | size | time | baseline | its time | ratio | memory | growth |
+|---|---|---:|---|---:|---:|---:|---:|
 {rows}
 
 - {started}, commit {commit}
@@ -65,8 +66,10 @@ def page(made: dict[str, Any]) -> str:
 
 def _line(row: dict[str, Any]) -> str:
     memory = "" if row["memory_bytes"] is None else f"{row['memory_bytes'] / 2**20:,.0f} MiB"
-    cells = [row["measurement"], row["size"], _time(row["seconds"]), row["baseline"]]
-    return f"| {' | '.join([*cells, _time(row['baseline_seconds']), format(row['ratio'], '.2f'), memory])} |"
+    growth = "" if row["exponent"] is None else f"{row['exponent']:.2f}"
+    times = _time(row["seconds"]), row["baseline"], _time(row["baseline_seconds"])
+    cells = [row["measurement"], row["size"], *times, f"{row['ratio']:.3g}", memory, growth]
+    return f"| {' | '.join(cells)} |"
 
 
 def _time(seconds: float) -> str:

@@ -3,18 +3,24 @@ import math
 import operator
 from functools import partial
 
+import pytest
+
+from benchmarks import exact_ranks
 from benchmarks.__main__ import main
-from benchmarks.measure import best_seconds, peak_memory
+from benchmarks.measure import best_seconds, exponent, peak_memory
 
 MEASURED = {
-    "exact ranks and top 100": True,
-    "hard negatives, `two_drop`": True,
-    "hard negatives, `two_drop_window`": True,
-    "paired randomisation test": False,
-    "paired bootstrap": False,
-    "`python -m experiments --help`": False,
+    "exact ranks and top 100": [True],
+    "recall@1, 5, 10, 50 and MRR": [False],
+    "hard negatives, `two_drop`": [False, True],
+    "hard negatives, `two_drop_window`": [False, True],
+    "growing corpus, `two_drop_window`": [True, True],
+    "paired randomisation test": [False],
+    "paired bootstrap": [False],
+    "`python -m experiments --help`": [False],
+    "definition, one epoch and test from a warm cache": [False],
 }
-"""Measurement -> whether its memory is measured."""
+"""Measurement -> of each of its rows, whether memory is measured."""
 
 
 def test_a_quick_run_writes_every_measurement(tmp_path):
@@ -22,15 +28,25 @@ def test_a_quick_run_writes_every_measurement(tmp_path):
     made = json.loads((tmp_path / "made/page.json").read_text())
     assert set(made) >= {"started", "git", "hardware", "threads", "python", "packages", "turns", "rows"}
     assert made["packages"]["torch"] and made["turns"] == 1
-    rows = made["rows"]
-    assert {row["measurement"]: row["memory_bytes"] is not None for row in rows} == MEASURED
+    rows, with_memory = made["rows"], {}
     for row in rows:
+        with_memory.setdefault(row["measurement"], []).append(row["memory_bytes"] is not None)
         assert row["seconds"] > 0 and row["baseline_seconds"] > 0 and row["size"] and row["baseline"]
         assert math.isclose(row["ratio"], row["seconds"] / row["baseline_seconds"])
         assert row["memory_bytes"] is None or row["memory_bytes"] > 0
+    assert with_memory == MEASURED
+    assert [row["measurement"] for row in rows if row["exponent"] is not None] == [
+        "growing corpus, `two_drop_window`"
+    ]
     page = (tmp_path / "made/page.md").read_text()
-    assert all(page.count(f"| {name} |") == 1 for name in MEASURED)
+    assert all(page.count(f"| {name} |") == len(lines) for name, lines in MEASURED.items())
     assert made["packages"]["torch"] in page and made["hardware"]["cpu"] in page
+
+
+def test_torchmetrics_finds_the_same():
+    given = exact_ranks.inputs(60, 200, 8)
+    ours, theirs = exact_ranks.metrics(given), exact_ranks.torchmetrics(given, 60)
+    assert [float(value) for value in ours] == pytest.approx([float(value) for value in theirs])
 
 
 def test_contestants_take_turns():
@@ -42,3 +58,7 @@ def test_contestants_take_turns():
 
 def test_memory_is_counted_above_the_inputs():
     assert 90_000_000 < peak_memory(partial(operator.mul, b"x", 100_000_000), bytearray) < 150_000_000
+
+
+def test_the_exponent_of_a_power_is_its_power():
+    assert math.isclose(exponent([10, 100, 1000], [3 * n**1.5 for n in (10, 100, 1000)]), 1.5)
