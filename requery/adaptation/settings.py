@@ -1,0 +1,59 @@
+"""What the settings of all methods share: ranges, and the optimizer's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from requery.errors import ConfigError
+
+_SHARES = {"queue_ratio", "threshold_quantile", "margin", "share", "hub_share", "confidence"}
+_POSITIVE = {"lr", "temperature", "rho", "uniformity_scale", "scale", "decoupling_strength"}
+_COUNTS = {"steps", "queue_capacity", "queue_updates", "queue_max_age", "subspace_rank", "grid", "memory"}
+_NOT_NEGATIVE = {"weight_decay", "window", "reset_below", "pseudo_label_weight", "confidence_weight"}
+
+
+@dataclass(frozen=True)
+class Method:
+    """What every method has; `NoAdaptation`, `TCR`, `Tent` … are the ones to use.
+
+    Raises:
+        ConfigError: a value is out of range or unknown.
+    """
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            rule = None
+            if get_origin(hint) is Literal and value not in get_args(hint):
+                rule = f"be one of {', '.join(get_args(hint))}"
+            elif value is None:
+                continue
+            elif name in _SHARES and not 0 <= value <= 1:
+                rule = "lie in [0, 1]"
+            elif name in _POSITIVE and not value > 0:
+                rule = "be above 0"
+            elif name in _COUNTS and not value >= 1:
+                rule = "be at least 1"
+            elif name in _NOT_NEGATIVE and not value >= 0:
+                rule = "be at least 0"
+            if rule is not None:
+                raise ConfigError(f"{type(self).__name__}: {name}={value!r} must {rule}")
+
+
+@dataclass(frozen=True)
+class Updating(Method):
+    """A method that updates LayerNorm's affine parameters by AdamW.
+
+    Args:
+        steps: forward and backward passes a batch.
+        lr: learning rate; officially 3e-4, but 3e-5 for text queries with BLIP.
+        weight_decay: of AdamW.
+        score: rank with the queries of the last step's forward, `before` its update (official; with one step
+            adaptation then helps later batches only), or of one more forward `after` it (ours).
+    """
+
+    steps: int = 3
+    lr: float = 3e-4
+    weight_decay: float = 1e-4
+    score: Literal["before", "after"] = "before"
