@@ -19,7 +19,7 @@ from requery.cost import CostMeter
 from requery.errors import RunError
 from requery.means import Means
 from requery.record import RunFolder
-from requery.results import score, write_predictions, write_test
+from requery.results import score, write_predictions
 
 
 class RunRecord(Callback):
@@ -94,7 +94,7 @@ class RunRecord(Callback):
         self._stop(pl_module)
         tested = getattr(pl_module, "tested", None)
         if trainer.is_global_zero and tested is not None:
-            write_test(self.folder, tested.task, tested.ranking)
+            tested.write(self.folder)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write `validation.json` for the command `validate`; within a fit the history has the metrics."""

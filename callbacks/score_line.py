@@ -33,7 +33,8 @@ class ScoreLine(Callback):
             print(score_line(json.loads((self.folder / FILES[trainer.state.fn]).read_text())), flush=True)
         elif trainer.state.fn == "predict" and tested.task.notes:
             task = tested.task
-            record = {"protocol": task.protocol.key, "split": task.split, "metrics": {}, "notes": task.notes}
+            record = {"protocol": task.protocol.key, "split": task.split, "shift": task.shift}
+            record |= {"metrics": {}, "notes": task.notes}
             print(score_line(record), flush=True)
 
 
@@ -57,7 +58,8 @@ def score_line(record: Mapping[str, Any]) -> str:
     said = " · ".join([*scores, ", ".join(notes)] if notes else scores)
     counts = [found["n"] for found in record["metrics"].values()][:1]
     size = "".join(f", {n:,} queries, gallery of {record['n_gallery']:,}" for n in counts)
-    return f"{record['protocol']} ({record['split']}{size}): {said}"
+    shift = f", {record['shift']}" if record.get("shift") else ""
+    return f"{record['protocol']} ({record['split']}{shift}{size}): {said}"
 
 
 def _percent(value: float | None) -> str:

@@ -4,5 +4,14 @@ from datamodules.cirr import CIRRDataModule
 from datamodules.karpathy import KarpathyDataModule
 from datamodules.pairs import PairsDataModule
 from datamodules.shapes import ShapesDataModule
+from datamodules.shift import QueryShift
+from datamodules.shifts import QueryShifts
 
-__all__ = ["CIRRDataModule", "KarpathyDataModule", "PairsDataModule", "ShapesDataModule"]
+__all__ = [
+    "CIRRDataModule",
+    "KarpathyDataModule",
+    "PairsDataModule",
+    "QueryShift",
+    "QueryShifts",
+    "ShapesDataModule",
+]

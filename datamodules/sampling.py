@@ -63,20 +63,27 @@ class QueryBlocks(Sampler[list[int]]):
     """The fixed blocks of queries in which everything is ranked, each whole on one process.
 
     Every process gets equally many batches, as collective operations need; the last may be empty.
+
+    Args:
+        n: queries, or other things that are tested.
+        size: of a block.
     """
 
-    def __init__(self, n: int) -> None:
-        self.n = n
+    def __init__(self, n: int, size: int = QUERY_BLOCK) -> None:
+        self.n, self.size = n, size
 
     def __len__(self) -> int:
-        blocks = -(-self.n // QUERY_BLOCK)
-        return -(-blocks // distributed.world_size())
+        return -(-self._blocks // distributed.world_size())
 
     def __iter__(self) -> Iterator[list[int]]:
-        own = distributed.share(-(-self.n // QUERY_BLOCK))
+        own = distributed.share(self._blocks)
         for number in range(len(self)):
-            start = own[number] * QUERY_BLOCK if number < len(own) else self.n
-            yield list(range(start, min(start + QUERY_BLOCK, self.n)))
+            start = own[number] * self.size if number < len(own) else self.n
+            yield list(range(start, min(start + self.size, self.n)))
+
+    @property
+    def _blocks(self) -> int:
+        return -(-self.n // self.size)
 
 
 class IndexLoader:

@@ -31,13 +31,16 @@ COMMANDS = {
     "study": Command("experiments.study", "main", "run several arms and seeds; one table, one report"),
     "report": Command("experiments.report.command", "main", "read run folders into one HTML page"),
     "doctor": Command("experiments.doctor", "main", "examine a config's data before work is spent on it"),
+    "shift-preview": Command(
+        "experiments.shift_preview", "main", "show a benchmark's queries under each kind of shift"
+    ),
     "convert": Command("experiments.convert", "main", "make a checkpoint folder of LAVIS' BLIP-2"),
 }
 
 
 def usage() -> str:
     """The text of `--help`."""
-    lines = [f"  {name:<10}{command.help}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<15}{command.help}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: python -m experiments COMMAND [--help] [options]",

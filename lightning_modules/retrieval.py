@@ -25,7 +25,8 @@ from requery.ranking.embeddings import check_embeddings
 from requery.ranking.gathered import gathered
 from requery.ranking.metrics import per_query
 from requery.ranking.ranks import Ranking
-from requery.results import prediction_qrels
+from requery.record import RunFolder
+from requery.results import prediction_qrels, write_test
 from requery.task import RetrievalTask
 
 
@@ -35,6 +36,10 @@ class Tested:
 
     task: RetrievalTask
     ranking: Ranking
+
+    def write(self, folder: RunFolder) -> None:
+        """Write metrics, ranks and TREC files."""
+        write_test(folder, self.task, self.ranking)
 
 
 class RetrievalModule(ResumableModule):

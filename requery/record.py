@@ -138,12 +138,12 @@ class RunFolder:
         text = "".join(json_text(line) + "\n" for line in [*kept, dict(row)])
         atomic_bytes(path, text.encode())
 
-    def write_ranks(self, columns: Mapping[str, Any]) -> None:
-        """Write `ranks.parquet` from pyarrow arrays or anything pyarrow makes one of, all equally long."""
+    def write_table(self, name: str, columns: Mapping[str, Any]) -> None:
+        """Write a Parquet file from pyarrow arrays or anything pyarrow makes one of, all equally long."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with atomic_write(self.file("ranks.parquet"), "wb") as file:
+        with atomic_write(self.file(name), "wb") as file:
             pq.write_table(pa.table(dict(columns)), file)
 
 

@@ -42,6 +42,7 @@ def score(
     return {
         "protocol": task.protocol.key,
         "split": task.split,
+        **({"shift": task.shift} if task.shift else {}),
         "metrics": {name: asdict(value) for name, value in estimates.items()},
         **({"ceiling": ceiling(task.qrels, names)} if task.qrels.graded else {}),
         "notes": {**task.notes, **({"targets_tied": tied} if tied else {})},
@@ -72,7 +73,7 @@ def write_test(
     """
     names = task.protocol.metrics if names is None else names
     qrels, record = task.qrels, score(task, ranking, names, seed)
-    folder.write_ranks(rank_columns(task, ranking, names))
+    folder.write_table("ranks.parquet", rank_columns(task, ranking, names))
     write_run(folder.file("run.trec"), task.query_ids, task.gallery_ids, ranking.top_index, folder.name)
     write_qrels(folder.file("qrels.trec"), task.query_ids, task.gallery_ids, qrels)
     if qrels.graded:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -41,6 +41,7 @@ class RetrievalTask:
         notes: remarks printed beside the score (such as queries affected by unreadable images).
         has_truth: False where the benchmark keeps its targets (CIRR test1): such a split can be predicted,
             not scored.
+        shift: what was done to the queries, printed beside the protocol; None where they are the benchmark's.
     """
 
     protocol: Protocol
@@ -57,6 +58,7 @@ class RetrievalTask:
     gallery_group: Tensor | None = None
     notes: dict[str, int] = field(default_factory=dict)
     has_truth: bool = True
+    shift: str | None = None
 
     def __post_init__(self) -> None:
         where = f"{self.protocol.key} ({self.split})"
@@ -95,6 +97,17 @@ class RetrievalTask:
     def texts_of(self, index: Tensor) -> list[str] | None:
         """The texts of some queries, `(B,)` int64 query indices."""
         return None if self.query_text is None else [self.query_text[int(i)] for i in index]
+
+    def select(self, rows: Tensor) -> RetrievalTask:
+        """The task of some of its queries, `(B,)` int64, in the order given; the gallery stays."""
+        return replace(
+            self,
+            query_ids=[self.query_ids[int(row)] for row in rows],
+            qrels=self.qrels.select(rows),
+            query_image=None if self.query_image is None else self.query_image[rows],
+            query_text=self.texts_of(rows),
+            query_group=None if self.query_group is None else self.query_group[rows],
+        )
 
     def digest(self) -> str:
         """SHA-256 of all that can move a score: names, texts, images, truth and protocol."""

@@ -133,6 +133,8 @@ def _facts(section: Section) -> list[tuple[str, str]]:
             ("queries", f"{len((run.ranks or {})['query_id']):,}"),
             ("gallery", f"{gallery:,}" if gallery else "unknown"),
         ]
+        shift = (run.metrics or {}).get("shift")
+        asked = [("shift", shift), *asked] if shift else asked
         facts = [("split", str(section.split)), *asked, *facts, ("data", (section.data or "unknown")[:12])]
     return facts
 

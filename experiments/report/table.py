@@ -143,4 +143,5 @@ def _title(arms: Sequence[Arm]) -> str:
     run = arms[0].runs[0]
     metrics, ranks = run.metrics or {}, run.ranks or {}
     size = f", gallery of {metrics['n_gallery']:,}" if metrics.get("n_gallery") else ""
-    return f"{metrics['protocol']}, {metrics['split']}: {len(ranks['query_id']):,} queries{size}"
+    shift = f", {metrics['shift']}" if metrics.get("shift") else ""
+    return f"{metrics['protocol']}, {metrics['split']}{shift}: {len(ranks['query_id']):,} queries{size}"

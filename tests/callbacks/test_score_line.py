@@ -23,7 +23,7 @@ LINE = (
 
 def finish(folder, command, tested=True, rank_zero=True):
     task = SimpleNamespace(
-        protocol=SimpleNamespace(key="cirr/test1@1"), split="test", notes={"images_skipped": 3}
+        protocol=SimpleNamespace(key="cirr/test1@1"), split="test", shift=None, notes={"images_skipped": 3}
     )
     trainer = SimpleNamespace(is_global_zero=rank_zero, state=SimpleNamespace(fn=command))
     module = SimpleNamespace(tested=SimpleNamespace(task=task) if tested else None)
@@ -52,3 +52,8 @@ def test_silent_where_nothing_was_measured_or_another_process_says_it(tmp_path, 
     finish(tmp_path, "test", **case)
     finish(tmp_path, "fit")
     assert capsys.readouterr().out == ""
+
+
+def test_a_shift_stands_beside_the_split():
+    record = {"protocol": "cirr/val@1", "split": "val", "shift": "snow@5", "metrics": {}, "notes": {}}
+    assert score_line(record) == "cirr/val@1 (val, snow@5): "

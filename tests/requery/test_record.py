@@ -117,7 +117,9 @@ def test_what_is_written_is_read_back(folder):
     folder.write_json("cost.json", {"total_seconds": 1.5, "peak_memory_bytes": 3, "stages": {}})
     folder.write_json("metrics.json", {"protocol": "p@1", "notes": {"naïve": (1, 2)}})
     folder.append_history({"epoch": 0, "step": 10, "train/loss": 0.1 + 0.2})
-    folder.write_ranks({"query_id": ["a", "b"], "target_rank": [1, 2], "top_ids": [["x"], []]})
+    folder.write_table(
+        "ranks.parquet", {"query_id": ["a", "b"], "target_rank": [1, 2], "top_ids": [["x"], []]}
+    )
     record = read(folder.path)
     assert (record.name, record.experiment, record.config["model"]) == ("one", "demo", {"lr": 0.1})
     assert record.environment["data"] == {"train": "abc"} and record.environment["seed"] == 1
@@ -203,6 +205,6 @@ def test_a_damaged_file_is_named(folder, name, content):
 
 def test_ranks_are_written_whole_or_not_at_all(folder):
     with pytest.raises(ValueError):
-        folder.write_ranks({"a": [1, 2], "b": [1]})
+        folder.write_table("ranks.parquet", {"a": [1, 2], "b": [1]})
     assert not folder.file("ranks.parquet").exists()
     assert [path.name for path in folder.path.glob(".*")] == [LOCK]

@@ -59,7 +59,7 @@ class Writer:
         folder.write_json("cost.json", cost)
         if tested:
             columns = ranking(self.task, strength, seed)
-            folder.write_ranks(columns)
+            folder.write_table("ranks.parquet", columns)
             record = {
                 "protocol": protocol,
                 "split": split,

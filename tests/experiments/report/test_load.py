@@ -52,7 +52,9 @@ def test_broken_and_incomplete_folders_are_listed_with_the_reason(runs):
 
 def test_a_missing_column_is_named(runs):
     folder = runs.run("x")
-    folder.write_ranks({"query_id": ["q"], "target_id": ["t"], "target_rank": [1], "recall@1": [1.0]})
+    folder.write_table(
+        "ranks.parquet", {"query_id": ["q"], "target_id": ["t"], "target_rank": [1], "recall@1": [1.0]}
+    )
     [problem] = load([runs.root]).problems
     assert "no column top_ids" in problem.reason and "map@10" in problem.reason
 
