@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import Namespace
+from jsonargparse import Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveFloat
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -22,9 +22,12 @@ from experiments.data_check import check_data, splits_used
 from experiments.run_options import checkpoint_of, claim, open_run, read_options
 from experiments.trainer_parts import TRAINER_DEFAULTS, complete, quieten
 from requery import distributed
+from requery.adaptation import Method
 from requery.errors import ConfigError, RequeryError, RunError
 from requery.files import ensure_writable
 from requery.record import RunFolder
+
+set_parsing_settings(subclasses_enabled=[Method])  # settings that are chosen by their class
 
 
 class RequeryCLI(LightningCLI):

@@ -20,6 +20,7 @@ from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.lost_process import LostProcess
 from callbacks.run_record import RunRecord
 from callbacks.score_line import ScoreLine
+from callbacks.shift_table import ShiftTable
 from callbacks.stop_on_signal import StopOnSignal
 from callbacks.wandb_logger import SafeWandbLogger, has_account
 from experiments.launch import is_follower
@@ -63,7 +64,7 @@ def complete(
         patience: seconds that processes wait for one another.
     """
     given = _listed(config.get("callbacks"))
-    own: list[Callback] = [RunRecord(folder.path), LostProcess(folder), ScoreLine(folder.path)]
+    own: list[Callback] = [RunRecord(folder.path), LostProcess(folder), ShiftTable(), ScoreLine(folder.path)]
     if config.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in given):
         own.append(RichProgressBar() if sys.stdout.isatty() else TQDMProgressBar(refresh_rate=20))
     if command != "fit":

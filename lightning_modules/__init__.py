@@ -3,5 +3,6 @@
 from lightning_modules.fusion import FusionModule
 from lightning_modules.pretraining import Blip2Pretraining, ClipPretraining
 from lightning_modules.qure import QuReModule
+from lightning_modules.rest import RESTModule
 
-__all__ = ["Blip2Pretraining", "ClipPretraining", "FusionModule", "QuReModule"]
+__all__ = ["Blip2Pretraining", "ClipPretraining", "FusionModule", "QuReModule", "RESTModule"]

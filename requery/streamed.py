@@ -1,0 +1,154 @@
+"""What a test of adapting methods ends with: every query's metrics under each method, shift and order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from requery.adaptation import Method, NoAdaptation
+from requery.episodes import CLEAN, Episode
+from requery.ranking.shifted import BASELINE, Outcome, ShiftRow, shift_rows
+from requery.record import RunFolder
+from requery.task import RetrievalTask
+
+
+def method_name(method: Method) -> str:
+    """A short name: the class in lower case and what differs from its defaults, such as `tcr(steps=5)`."""
+    if isinstance(method, NoAdaptation):
+        return BASELINE
+    default = type(method)()
+    changed = [f.name for f in fields(method) if getattr(method, f.name) != getattr(default, f.name)]
+    given = ", ".join(f"{name}={_plain(getattr(method, name))}" for name in changed)
+    return type(method).__name__.lower() + (f"({given})" if given else "")
+
+
+def _plain(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def chance(metric: str, task: RetrievalTask) -> float:
+    """What a random ranking gets: of `recall@k` exactly, of every other metric `recall@1`'s as a bound."""
+    name, _, k = metric.partition("@")
+    return min(1.0, (int(k) if name == "recall" else 1) / task.n_gallery)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Methods over the same streams.
+
+    Args:
+        task: the unshifted queries, the gallery and the truth.
+        methods: names; the first one is what the run is about.
+        episodes: the streams, each with the same number of segments.
+        values: `(E, S, methods, 1 or 2, metrics, Q)` float32 of each episode and segment; the second of the
+            fourth axis are the clean queries right after the segment, without adapting to them.
+        collapses: `(E, methods)` int64: how often a method collapsed in an episode.
+    """
+
+    task: RetrievalTask
+    methods: tuple[str, ...]
+    episodes: tuple[Episode, ...]
+    values: Tensor
+    collapses: Tensor
+
+    @property
+    def probed(self) -> bool:
+        """Whether clean queries were ranked after each segment."""
+        return self.values.shape[3] > 1
+
+    def rows(self, metric: str, probe: bool = False) -> list[ShiftRow]:
+        """The table of one metric, or that of the clean queries after each segment.
+
+        Args:
+            metric: one of the protocol's.
+            probe: the clean queries' table; needs the probe's values.
+        """
+        at = self.task.protocol.metrics.index(metric)
+        outcomes = []
+        for episode, of_episode in zip(self.episodes, self.values, strict=True):
+            for name, of_segment in zip(_segment_names(episode), of_episode, strict=True):
+                shift = f"{CLEAN} after {name}" if probe else name
+                for method, values in zip(self.methods, of_segment, strict=True):
+                    outcomes.append(Outcome(method, shift, episode.order, values[int(probe), at]))
+        return shift_rows(outcomes, chance(metric, self.task))
+
+    def record(self, metric: str) -> dict[str, Any]:
+        """What `shifts.json` holds."""
+        return {
+            "protocol": self.task.protocol.key,
+            "split": self.task.split,
+            "metric": metric,
+            "chance": chance(metric, self.task),
+            "methods": list(self.methods),
+            "orders": len({episode.order for episode in self.episodes}),
+            "queries": self.task.n_queries,
+            "rows": [asdict(row) for row in self.rows(metric)],
+            "clean_after": [asdict(row) for row in self.rows(metric, True)]
+            if self.values.shape[3] > 1
+            else [],
+            "collapses": dict(zip(self.methods, self.collapses.sum(0).tolist(), strict=True)),
+        }
+
+    def write(self, folder: RunFolder) -> None:
+        """Write `shifts.parquet`, `shifts.json` and, last, `metrics.json` of the first method."""
+        folder.write_table("shifts.parquet", self._columns())
+        metrics = self.task.protocol.metrics
+        tables = [self.record(metric) for metric in metrics]
+        folder.write_json("shifts.json", {"tables": tables})
+        last = {metric: self.rows(metric)[-1] for metric in metrics}
+        apart = sum(row["apart"] for row in tables[0]["rows"])
+        shifts = {name for episode in self.episodes for name in _segment_names(episode)}
+        counts = {"shifts": len(shifts), "orders": tables[0]["orders"]}
+        folder.write_json(
+            "metrics.json",
+            {
+                "protocol": f"{self.task.protocol.key} under query shift",
+                "split": self.task.split,
+                "metrics": {metric: self._estimate(row) for metric, row in last.items()},
+                "notes": {**self.task.notes, **counts, **({"shifts_set_apart": apart} if apart else {})},
+                "n_gallery": self.task.n_gallery,
+            },
+        )
+
+    def _estimate(self, row: ShiftRow) -> dict[str, float]:
+        cell = row.cells[self.methods[0]]
+        return {"value": cell.value, "low": cell.low, "high": cell.high, "n": self.task.n_queries}
+
+    def _columns(self) -> dict[str, Any]:
+        """One row per episode, segment, method and query."""
+        import pyarrow as pa
+
+        keys: dict[str, list[Any]] = {
+            name: [] for name in ("order", "position", "shift", "method", "query_id")
+        }
+        blocks = []
+        for episode, of_episode in zip(self.episodes, self.values, strict=True):
+            for position, (segment, of_segment) in enumerate(zip(episode.segments, of_episode, strict=True)):
+                for method, values in zip(self.methods, of_segment, strict=True):
+                    n = self.task.n_queries
+                    for name, value in zip(
+                        keys, (episode.order, position, segment.name, method), strict=False
+                    ):
+                        keys[name] += [value] * n
+                    keys["query_id"] += list(self.task.query_ids)
+                    blocks.append(values[0])
+        together = torch.cat(blocks, 1).numpy()  # (metrics, rows)
+        return {
+            **keys,
+            **{m: pa.array(row) for m, row in zip(self.task.protocol.metrics, together, strict=True)},
+        }
+
+
+def _segment_names(episode: Episode) -> Sequence[str]:
+    """The segments' names, with the round where one comes again."""
+    seen: Counter[str] = Counter()
+    names = []
+    for segment in episode.segments:
+        seen[segment.name] += 1
+        names.append(segment.name if seen[segment.name] == 1 else f"{segment.name} #{seen[segment.name]}")
+    return names
