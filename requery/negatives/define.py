@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
@@ -24,6 +23,7 @@ from requery.ragged import Ragged
 from requery.ranking.embeddings import check_embeddings, check_shapes
 from requery.ranking.ranks import MEMORY_BUDGET
 from requery.ranking.strips import Pairs, Strips
+from requery.ranking.threads import each_block
 from requery.ranking.tiles import QUERY_BLOCK
 
 
@@ -47,7 +47,7 @@ def define(
     the number of processes or threads and the memory budget.
 
     Never M x N scores are held, and no more than the budget, whatever N. For `top_k`, `after_target_top_k`
-    and `two_drop_window` these are the tiles with a block's targets, at most `QUERY_BLOCK` of them (128 MiB),
+    and `two_drop_window` these are the tiles with a block's targets, as far as they fit,
     and a strip of others. For `two_drop`, whose drops may lie anywhere, they are whole rows, at least one:
     beyond `memory_budget / (4 QUERY_BLOCK)` items, 260 thousand by default, the products are computed more
     than once; and its sets, which are returned, may be as large as the corpus.
@@ -120,9 +120,13 @@ def _sets(
     members = torch.from_numpy(pool.members[start : start + int(pool.size[some[0]])])
     strips = Strips(_part(corpus, members), memory_budget)
     members = members.int()
-    for _, rows in blocks:
+
+    def choose(own: Strips, number: int) -> BlockSets:
+        _, rows = blocks[number]
         at, places = queries[rows.to(queries.device)], _places(pool, rows, corpus.device)
-        block = strips.within_memory(partial(select, strategy, strips, at, *places))
+        return select(strategy, own, at, *places)
+
+    for (_, rows), block in zip(blocks, each_block(strips, choose, len(blocks)), strict=True):
         yield rows, replace(block, sets=Ragged(members[block.sets.values], block.sets.offsets))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,10 +18,11 @@ from requery.ranking.embeddings import check_embeddings, check_shapes
 from requery.ranking.leaders import Leaders
 from requery.ranking.qrels import Qrels
 from requery.ranking.strips import Pairs, Strips
+from requery.ranking.threads import each_block
 from requery.ranking.tiles import QUERY_BLOCK
 from requery.ranking.top import unpack
 
-MEMORY_BUDGET = 256 * 2**20
+MEMORY_BUDGET = 512 * 2**20
 """Bytes of scores held at one time by default."""
 
 
@@ -108,10 +108,11 @@ def rank(
     qrels.validate(queries.shape[0], gallery.shape[0])
     strips, queries = Strips(gallery, memory_budget), queries.to(gallery.device)
     k = min(top_k, gallery.shape[0])
-    blocks = [
-        strips.within_memory(partial(_rank_block, strips, queries, qrels, start, k))
-        for start in range(0, len(qrels), QUERY_BLOCK)
-    ]
+
+    def block(own: Strips, number: int) -> _Block:
+        return _rank_block(own, queries, qrels, number * QUERY_BLOCK, k)
+
+    blocks = list(each_block(strips, block, -(-len(qrels) // QUERY_BLOCK)))
     return _assemble(blocks, qrels, k, gallery.shape[0])
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from requery.ranking.tiles import GALLERY_BLOCK, QUERY_BLOCK, Tiles
 from requery.ranking.top import GROUP, drop_above, group_maxima, top_keys
 
-STRIP = 32
+STRIP = 16
 """Tiles looked at together where a query block's do not all have to be kept: 16 MiB."""
 
 TOGETHER = 4
@@ -150,14 +150,18 @@ class Strips:
     """Cut the score matrix of a query block into strips that fit a memory budget.
 
     Args:
-        gallery: as `Tiles`.
+        gallery: as `Tiles`, or these themselves.
         memory_budget: bytes the scores held at one time may take; one tile is always held.
     """
 
-    def __init__(self, gallery: Tensor, memory_budget: int) -> None:
-        self.tiles = Tiles(gallery)
+    def __init__(self, gallery: Tensor | Tiles, memory_budget: int) -> None:
+        self.tiles = gallery if isinstance(gallery, Tiles) else Tiles(gallery)
         self.memory_budget = memory_budget
-        self._held = torch.empty(0, QUERY_BLOCK, GALLERY_BLOCK, device=gallery.device)
+        self._held = torch.empty(0, QUERY_BLOCK, GALLERY_BLOCK, device=self.tiles.gallery.device)
+
+    def divided(self, n: int) -> list[Strips]:
+        """Strips of the same gallery for several threads, which share the memory budget."""
+        return [Strips(self.tiles.twin(), max(1, self.memory_budget // n)) for _ in range(n)]
 
     def within_memory(self, work: Callable[[], T]) -> T:
         """Do work on these strips; where an accelerator's memory ends, again with half the budget.

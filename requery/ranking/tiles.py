@@ -8,14 +8,16 @@ column in the tile, and on the two embeddings: a ranking and a search for negati
 
 from __future__ import annotations
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
-QUERY_BLOCK = 256
+QUERY_BLOCK = 512
 """Queries per tile. Split queries only at its multiples where bits are to agree."""
 
 GALLERY_BLOCK = 512
-"""Gallery items per tile: with `QUERY_BLOCK` rows half a MiB, which fits a core's second-level cache."""
+"""Gallery items per tile: with `QUERY_BLOCK` rows a MiB, which fits a core's second-level cache."""
 
 _ALIGNMENT = 64
 
@@ -39,6 +41,12 @@ class Tiles:
         # the maximum run along whole rows. One memory for all: new memory costs as much as the maximum.
         step = 1 << max(0, (GALLERY_BLOCK // tokens.shape[1]).bit_length() - 1)
         self.product = tokens.new_empty(step * tokens.shape[1], QUERY_BLOCK, dtype=torch.float32)
+
+    def twin(self) -> Tiles:
+        """The same tiles for another thread, with memory of its own to work in."""
+        twin = copy(self)
+        twin.product = torch.empty_like(self.product)
+        return twin
 
     def __len__(self) -> int:
         """Tiles in a query block."""

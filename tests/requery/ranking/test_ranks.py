@@ -79,12 +79,12 @@ def test_a_gallery_much_wider_than_what_is_wanted(naive, budget):
 
 
 def test_where_memory_ends_the_budget_is_halved(problem, monkeypatch):
-    queries, gallery, qrels = problem(5, 300, 4200, dim=24)
+    queries, gallery, qrels = problem(5, QUERY_BLOCK + 44, 4200, dim=24)
     whole, score, calls = rank(queries, gallery, qrels), Tiles.score, []
 
     def scarce(tiles, block, number, out):
         calls.append(number)
-        if len(calls) in (6, 8, 30):
+        if len(calls) in (6, 8, 20):
             raise torch.OutOfMemoryError("no memory is left")
         score(tiles, block, number, out)
 
