@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.retrieval import RetrievalModule
-from requery.adaptation import Adapter, Collapse, DeYO, Method
+from requery.adaptation import HATVTR, Adapter, Collapse, DeYO, Method
 from requery.backbones import Fusion
 from requery.backbones.queries import QueryEncoder
 from requery.distributed import gather
@@ -61,6 +61,11 @@ class RESTModule(RetrievalModule):
         super().__init__(backbone=backbone, revision=revision, fusion=fusion, cache=cache, seed=seed)
         if batch_size < 1:
             raise ConfigError(f"model.batch_size is {batch_size}; it must be at least 1")
+        if any(isinstance(each, HATVTR) for each in (method, *rivals)):
+            raise ConfigError(
+                "HATVTR ranks by scores corrected for hubs, this module by embeddings: use "
+                "requery.adaptation.adapt_stream for it"
+            )
         self.methods = {method_name(m): m for m in (method, *rivals)}
         if len(self.methods) < 1 + len(rivals):
             raise ConfigError("two methods have the same settings; give different ones")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.report.shifts import ShiftView, is_shift_run, shift_view
 from requery import record
 from requery.errors import RunError
 from requery.record import RunRecord
@@ -34,11 +35,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What was found: runs with test metrics, runs that only trained, and folders with something amiss."""
+    """What was found.
+
+    Args:
+        tested: runs with test metrics.
+        trained: runs that only trained.
+        problems: folders with something amiss.
+        streams: tests of methods that adapt, over streams of shifts.
+    """
 
     tested: list[RunRecord]
     trained: list[RunRecord]
     problems: list[Problem]
+    streams: list[ShiftView] = field(default_factory=list)
 
 
 def load(paths: Sequence[Path | str]) -> Loaded:
@@ -51,6 +60,9 @@ def load(paths: Sequence[Path | str]) -> Loaded:
     for folder in run_folders(paths):
         try:
             run = record.read(folder)
+            if is_shift_run(folder):
+                found.streams.append(shift_view(run))
+                continue
             if run.metrics is not None:
                 _check(run)
         except RunError as error:

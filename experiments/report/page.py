@@ -48,7 +48,8 @@ def render(loaded: Loaded, options: Options = Options()) -> str:
     return environment.get_template("page.html").render(
         views=views,
         title=", ".join(dict.fromkeys(s.protocol for s in found if s.protocol)) or "no tested run",
-        runs=len(loaded.tested) + len(loaded.trained),
+        runs=len(loaded.tested) + len(loaded.trained) + len(loaded.streams),
+        streams=loaded.streams,
         costs=costs,
         stages=stage_names(costs),
         shared=shared,

@@ -12,7 +12,20 @@ from callbacks.run_record import RunRecord
 from datamodules import QueryShifts, ShapesDataModule
 from datamodules.shapes import Families
 from lightning_modules.rest import RESTModule
-from requery.adaptation import REST, TCR, NoAdaptation, Tent
+from requery.adaptation import (
+    EATA,
+    HATVTR,
+    READ,
+    REST,
+    SAR,
+    SHOT,
+    TCR,
+    UCA,
+    DeYO,
+    NoAdaptation,
+    Tent,
+    TrainingFreeTCR,
+)
 from requery.errors import ConfigError
 
 SIZES = Families(train=2, val=2, test=12)
@@ -102,9 +115,20 @@ def test_what_was_forgotten_is_probed_on_clean_queries(tested):
     ]
 
 
+def test_every_other_method_runs_on_images(tested):
+    """DeYO changes pixels, the rest embeddings and gradients alone."""
+    rivals = (EATA(), SAR(), READ(), SHOT(), DeYO(lr=1e-2), UCA(), TrainingFreeTCR(), NoAdaptation())
+    module, _ = tested(data={"kinds": ["gaussian_noise"], "orders": 1, "queries": 32}, rivals=rivals)
+    values = module.tested.values[0, 0, :, 0]
+    assert values.isfinite().all() and len(values) == 9
+    assert not torch.equal(values[5], values[8])  # DeYO did something
+
+
 def test_wrong_uses_are_named(checkpoints, tmp_path, tested):
     with pytest.raises(ConfigError, match="two methods have the same settings"):
         RESTModule(str(checkpoints / "clip"), method=TCR(), rivals=(TCR(),))
+    with pytest.raises(ConfigError, match="HATVTR ranks by scores"):
+        RESTModule(str(checkpoints / "clip"), TCR(), rivals=(HATVTR(),))
     module = RESTModule(str(checkpoints / "clip"), TCR(), cache=str(tmp_path))
     trainer = L.Trainer(
         logger=False, enable_progress_bar=False, accelerator="cpu", use_distributed_sampler=False
