@@ -1,16 +1,22 @@
 """One DataModule per benchmark."""
 
 from datamodules.cirr import CIRRDataModule
+from datamodules.fashion_gen import FashionGenDataModule
 from datamodules.karpathy import KarpathyDataModule
+from datamodules.nocaps import NocapsDataModule
 from datamodules.pairs import PairsDataModule
+from datamodules.person_search import PersonSearchDataModule
 from datamodules.shapes import ShapesDataModule
 from datamodules.shift import QueryShift
 from datamodules.shifts import QueryShifts
 
 __all__ = [
     "CIRRDataModule",
+    "FashionGenDataModule",
     "KarpathyDataModule",
+    "NocapsDataModule",
     "PairsDataModule",
+    "PersonSearchDataModule",
     "QueryShift",
     "QueryShifts",
     "ShapesDataModule",

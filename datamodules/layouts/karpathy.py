@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.layouts.problems import Problem, Report, fail, reporting
-from datamodules.layouts.records import read_json, require_distinct, take
+from datamodules.layouts.captioned import Captioned, read_selected, report_repeated
+from datamodules.layouts.problems import Report, fail, reporting
+from datamodules.layouts.records import read_json, take
 from requery.errors import DataError
 
 SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 """Which of the file's splits each of ours takes; COCO's `restval` is trained on, as everyone does."""
 
 ORIGIN = "COCO's and Flickr30k's are in cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
-
-
-@dataclass(frozen=True)
-class Captioned:
-    """One image with its captions.
-
-    Args:
-        name: the file's name, which identifies the image.
-        path: the file below the image root.
-        captions: its texts, at least one.
-        caption_ids: their names.
-    """
-
-    name: str
-    path: str
-    captions: tuple[str, ...]
-    caption_ids: tuple[str, ...]
 
 
 def read_captioned(path: Path, split: str, report: Report = fail) -> list[Captioned]:
@@ -40,22 +23,10 @@ def read_captioned(path: Path, split: str, report: Report = fail) -> list[Captio
     records: list[object] | None = None
     with reporting(report):
         records = take(read_json(path, ORIGIN), "images", list, str(path))
-    found: dict[str, int] = {}
-    items: list[Captioned] = []
-    for number, record in enumerate(records or []):
-        where = f"{path}, image {number}"
-        with reporting(report):
-            its_split = take(record, "split", str, where)
-            found[its_split] = found.get(its_split, 0) + 1
-            if its_split in SPLITS[split]:
-                items.append(_captioned(record, where))
-    if records is not None and not found.keys() & SPLITS[split]:
-        there = ", ".join(f"{name} ({count})" for name, count in found.items()) or "none"
-        report(Problem(f"{path}: no image of split {split!r}; its splits are {there}"))
-    with reporting(report):
-        require_distinct((item.name for item in items), "file names", path)
-    with reporting(report):
-        require_distinct((name for item in items for name in item.caption_ids), "sentence ids", path)
+    if records is None:
+        return []
+    items = read_selected(records, "split", (split, SPLITS[split]), _captioned, path, report)
+    report_repeated(items, "sentence ids", path, report)
     return items
 
 
@@ -70,4 +41,5 @@ def _captioned(record: dict[str, object], where: str) -> Captioned:
         str(Path(folder) / name),
         tuple(take(s, "raw", str, f"{where}, sentence {i}") for i, s in enumerate(sentences)),
         tuple(str(take(s, "sentid", (int, str), f"{where}, sentence {i}")) for i, s in enumerate(sentences)),
+        group=name,
     )

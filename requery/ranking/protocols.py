@@ -41,6 +41,9 @@ KARPATHY_METRICS = {
     "text_to_image": ("recall@1", "recall@5", "recall@10"),
     "image_to_text": ("hit_any@1", "hit_any@5", "hit_any@10"),
 }
+ANY_METRICS = ("hit_any@1", "hit_any@5", "hit_any@10")
+PERSON_METRICS = (*ANY_METRICS, "map@100000")
+"""The published R@k and mAP: the latter is cut nowhere, so its depth is beyond every gallery."""
 CIRR_METRICS = (
     "recall@1",
     "recall@5",
@@ -65,13 +68,8 @@ def shapes_composed() -> Protocol:
 
 def shapes_cross_modal(direction: str) -> Protocol:
     """Text-to-image or image-to-text on Shapes."""
-    if direction not in ("text_to_image", "image_to_text"):
-        raise ConfigError(f"direction {direction!r} is neither text_to_image nor image_to_text")
-    gallery = (
-        "all images of the split"
-        if direction == "text_to_image"
-        else "one caption of each image of the split"
-    )
+    from_text = _from_text(direction)
+    gallery = "all images of the split" if from_text else "one caption of each image of the split"
     return Protocol(f"shapes/{direction}", 1, CROSS_MODAL_METRICS, gallery=gallery)
 
 
@@ -109,9 +107,7 @@ def karpathy(name: str, split: str, direction: str) -> Protocol:
         split: `train`, `val` or `test`.
         direction: `text_to_image` or `image_to_text`.
     """
-    if direction not in KARPATHY_METRICS:
-        raise ConfigError(f"direction {direction!r} is neither text_to_image nor image_to_text")
-    from_text = direction == "text_to_image"
+    from_text = _from_text(direction)
     return Protocol(
         f"{name}/{split}/{direction}",
         1,
@@ -119,3 +115,63 @@ def karpathy(name: str, split: str, direction: str) -> Protocol:
         gallery="all images of the split" if from_text else "all captions of all images of the split",
         queries="every caption" if from_text else "every image",
     )
+
+
+def nocaps(domain: str, direction: str) -> Protocol:
+    """Nocaps' validation set (Agrawal et al. 2019) or one of its domains, by the rules of `karpathy`.
+
+    The gallery is the domain's alone, as in TCR's evaluation (Li et al. 2025).
+
+    Args:
+        domain: `in-domain`, `near-domain`, `out-domain` or `entire`.
+        direction: `text_to_image` or `image_to_text`.
+    """
+    what = "images" if _from_text(direction) else "captions of all images"
+    return Protocol(
+        f"nocaps/val/{domain}/{direction}",
+        1,
+        KARPATHY_METRICS[direction],
+        gallery=f"all {what} of the set" if domain == "entire" else f"all {what} of the domain",
+        queries="every caption" if _from_text(direction) else "every image",
+    )
+
+
+def person_search(name: str, split: str) -> Protocol:
+    """Persons found by a description (CUHK-PEDES, ICFG-PEDES): every image of the person described is right.
+
+    Args:
+        name: the benchmark: `cuhk_pedes` or `icfg_pedes`.
+        split: `train`, `val` or `test`.
+    """
+    return Protocol(
+        f"{name}/{split}/text_to_image",
+        1,
+        PERSON_METRICS,
+        gallery="all images of the split",
+        queries="every caption",
+    )
+
+
+def fashion_gen(split: str, direction: str) -> Protocol:
+    """Fashion-Gen's products (Rostamzadeh et al. 2018): every image of the product described is right.
+
+    The gallery is the whole split, not the 101 candidates of some publications.
+
+    Args:
+        split: `train` or `val`.
+        direction: `text_to_image` or `image_to_text`.
+    """
+    from_text = _from_text(direction)
+    return Protocol(
+        f"fashion_gen/{split}/{direction}",
+        1,
+        ANY_METRICS,
+        gallery="all images of the split" if from_text else "the description of each product of the split",
+        queries="each product's title and description" if from_text else "every image",
+    )
+
+
+def _from_text(direction: str) -> bool:
+    if direction not in KARPATHY_METRICS:
+        raise ConfigError(f"direction {direction!r} is neither text_to_image nor image_to_text")
+    return direction == "text_to_image"

@@ -7,12 +7,17 @@ import pytest
 from hypothesis import strategies as st
 
 from datamodules.cirr import CIRRDataModule
+from datamodules.fashion_gen import FashionGenDataModule
 from datamodules.karpathy import KarpathyDataModule
+from datamodules.nocaps import NocapsDataModule
+from datamodules.person_search import PersonSearchDataModule
 from requery.errors import DataError
+from tests.datamodules import small
 from tests.properties import for_all, inputs
 
 FIELDS = ["pairid", "reference", "target_hard", "caption", "img_set", "members", "images", "split"]
 FIELDS += ["filename", "filepath", "sentences", "raw", "sentid"]
+FIELDS += ["annotations", "id", "image_id", "file_name", "domain", "captions", "file_path", "title"]
 NAMES = ["val-0", "val-7", "train-1", "./val/0.png", "c.png", "two", "test", "restval"]
 ODD = ["", " ", "\0", "..", "/", "../../etc", "\ud800", "é" * 300, "a\u2028b", "🙂", "שלום", "-" * 5000]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(NAMES + ODD)
@@ -118,3 +123,23 @@ def test_karpathy(karpathy_folder, examples):
         path.write_bytes(content)
         data = KarpathyDataModule(str(root), "images", "tiny", direction=direction, on_bad=on_bad)
         assert_read_or_named(data, path, root)
+
+
+WRITTEN = {
+    NocapsDataModule: (small.write_nocaps, small.NOCAPS, "val"),
+    PersonSearchDataModule: (small.write_persons, small.PERSONS, None),
+    FashionGenDataModule: (small.write_products, small.PRODUCTS, None),
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+@inputs(500)
+def test_captioned(kind, tmp_path, examples):
+    write, valid, image_root = WRITTEN[kind]
+    root = write(tmp_path, valid)
+    (path,) = root.glob("*.json")
+
+    @for_all(examples, contents(valid), st.sampled_from(["error", "skip"]))
+    def holds(content, on_bad):
+        path.write_bytes(content)
+        assert_read_or_named(kind(str(root), image_root, on_bad=on_bad), path, root)

@@ -12,6 +12,7 @@ from lightning_modules.fusion import FusionModule
 from lightning_modules.qure import Negatives, QuReModule
 from requery.errors import ConfigError, EmbeddingError
 from requery.negatives import NegativeSets, UniformNegatives
+from requery.ranking.tiles import QUERY_BLOCK
 
 SIZES = Families(train=30, val=10, test=50)
 
@@ -203,10 +204,11 @@ def test_a_checkpoint_holds_no_objects_and_gives_the_module_back(setup, tmp_path
 
 def test_a_score_leaves_no_query_out(checkpoints, tmp_path):
     options = {"logger": False, "enable_progress_bar": False, "accelerator": "cpu", "num_sanity_val_steps": 0}
-    data = ShapesDataModule(families=Families(train=20, val=100, test=100), batch_size=32)
+    families = QUERY_BLOCK // 3 + 1  # three queries each: one more block than is tested
+    data = ShapesDataModule(families=Families(train=20, val=families, test=families), batch_size=32)
     module = QuReModule(str(checkpoints / "blip2"), negatives=Negatives("in_batch"), cache=str(tmp_path))
     trainer = L.Trainer(**options, limit_test_batches=1, default_root_dir=str(tmp_path))
-    with pytest.raises(ConfigError, match="256 of 300 queries"):
+    with pytest.raises(ConfigError, match=f"{QUERY_BLOCK} of {3 * families} queries"):
         trainer.test(module, data, verbose=False)
     trainer = L.Trainer(**options, limit_val_batches=1, max_epochs=1, default_root_dir=str(tmp_path))
     trainer.fit(module, data)  # within a fit a part of the val split is a fair look
