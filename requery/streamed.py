@@ -120,7 +120,7 @@ class Streamed:
         return {"value": cell.value, "low": cell.low, "high": cell.high, "n": self.task.n_queries}
 
     def _columns(self) -> dict[str, Any]:
-        """One row per episode, segment, method and query."""
+        """One row per episode, segment, method and query; `clean …` are the probe's."""
         import pyarrow as pa
 
         keys: dict[str, list[Any]] = {
@@ -136,12 +136,11 @@ class Streamed:
                     ):
                         keys[name] += [value] * n
                     keys["query_id"] += list(self.task.query_ids)
-                    blocks.append(values[0])
+                    blocks.append(values.flatten(0, 1))
+        metrics = self.task.protocol.metrics
+        names = [*metrics, *(f"{CLEAN} {metric}" for metric in metrics if self.probed)]
         together = torch.cat(blocks, 1).numpy()  # (metrics, rows)
-        return {
-            **keys,
-            **{m: pa.array(row) for m, row in zip(self.task.protocol.metrics, together, strict=True)},
-        }
+        return {**keys, **{name: pa.array(row) for name, row in zip(names, together, strict=True)}}
 
 
 def _segment_names(episode: Episode) -> Sequence[str]:

@@ -9,7 +9,7 @@ divergence of the refined predictions from the source model's on the same batch;
 - `pcgrad` (B): the same on all parameters as one vector; the rule of PCGrad (Yu et al., NeurIPS 2020).
 - `orthogonal` (C): g minus its part along k always; `strength` below 1 keeps some of it.
 - `subspace` (D): g minus its part in the span of the main gradient directions of source-like pairs.
-- `l2_anchor`: for comparison, g plus a pull back to the source weights.
+- `l2_anchor`: g plus a pull back to the source weights; the simplest, and the default.
 """
 
 from __future__ import annotations

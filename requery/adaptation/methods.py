@@ -77,8 +77,9 @@ class REST(TCR):
 
     REST has no public code. Its three losses are TCR's by name and role. How it decouples gradients is not
     known: the designs in `requery.adaptation.decoupling` are ours, and so are the defaults that differ from
-    TCR's: de-duplicated candidates and `prograd`. All but `none`, `subspace` and `l2_anchor` need one more
-    backward pass a step and one more forward pass a batch: 1.8 times TCR's cost.
+    TCR's: de-duplicated candidates and `l2_anchor`, which forgot least of all designs where it was measured
+    (docs/rest.md). `prograd`, `pcgrad` and `orthogonal` need one more backward pass a step and one more
+    forward pass a batch: 1.8 times TCR's cost.
 
     Args:
         decoupling: design; `none` = TCR's gradient.
@@ -87,7 +88,7 @@ class REST(TCR):
     """
 
     deduplicate: bool = True
-    decoupling: DecouplingName = "prograd"
+    decoupling: DecouplingName = "l2_anchor"
     decoupling_strength: float = 1.0
     subspace_rank: int = 4
 

@@ -66,7 +66,7 @@ def test_another_method_has_its_own_defaults(config):
     folder = run("test", [f"--config={config}", "--model.method=requery.adaptation.REST", *QUIET])
     given = settings(folder)
     assert given["class_path"] == CLASSES + "REST"
-    assert given["init_args"]["deduplicate"] is True and given["init_args"]["decoupling"] == "prograd"
+    assert given["init_args"]["deduplicate"] is True and given["init_args"]["decoupling"] == "l2_anchor"
 
 
 @pytest.mark.slow

@@ -53,8 +53,11 @@ def test_the_folder_has_every_value_and_the_tables(tmp_path):
     assert metrics["metrics"][METRICS[0]]["value"] == pytest.approx(float(both))
 
 
-def test_a_shift_that_comes_again_has_rows_of_its_own_and_clean_queries_theirs():
+def test_a_shift_that_comes_again_has_rows_of_its_own_and_clean_queries_theirs(tmp_path):
     made = streamed("cyclic", probe=True)
+    made.write(RunFolder(tmp_path))
+    row = pq.read_table(tmp_path / "shifts.parquet").to_pylist()[0]
+    assert row[f"clean {METRICS[0]}"] == pytest.approx(float(made.values[0, 0, 0, 1, 0, 0]))
     names = [row.shift for row in made.rows(METRICS[0])]
     assert names[:4] == ["fog@5", "snow@5", "fog@5 #2", "snow@5 #2"]
     clean = made.rows(METRICS[0], probe=True)
