@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes import ROOT
 
-PATIENCE = 25
+PATIENCE = 45
 """Seconds that processes wait for one another in these runs; the second one needs some to start."""
 
 
