@@ -26,14 +26,14 @@ class QueryEncoder(nn.Module):
 
     def __init__(self, backbone: Backbone, task: RetrievalTask) -> None:
         super().__init__()
-        self.backbone = backbone
-        self.open(task)
-
-    def open(self, task: RetrievalTask) -> None:
-        """Read another task's queries from now on."""
-        self.task = task
+        self.backbone, self.task = backbone, task
         self._pixels: dict[int, Tensor] = {}
         self._kept = 0
+
+    def open(self, task: RetrievalTask) -> None:
+        """Read this task's queries from now on; what was decoded of the same task is kept."""
+        if task is not self.task:
+            self.task, self._pixels, self._kept = task, {}, 0
 
     def forward(self, batch: Tensor) -> Tensor:
         """Query numbers `(B,)` int64, or what `inputs` made of them, to `(B, D)`."""

@@ -1,7 +1,6 @@
 """One small run of the main job, and what must be the same after any interruption of it."""
 
 import json
-import shutil
 
 import torch
 import yaml
@@ -87,8 +86,3 @@ def _same(a, b):
     if isinstance(a, list):
         return isinstance(b, list) and len(a) == len(b) and all(map(_same, a, b))
     return a == b
-
-
-def forget(folder):
-    """Remove what a comparison no longer needs."""
-    shutil.rmtree(folder)

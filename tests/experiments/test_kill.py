@@ -1,11 +1,12 @@
 """SIGKILL at any moment: the run that is resumed ends as the one that was never stopped, to the bit."""
 
 import random
+import shutil
 import signal
 
 import pytest
 
-from tests.experiments.restart import differences, execute, finish, forget, outcome, prepare
+from tests.experiments.restart import differences, execute, finish, outcome, prepare
 from tests.interruptions import COUNT, KILL, count_or_kill, events
 
 POINTS = 22
@@ -43,7 +44,7 @@ def test_a_killed_run_ends_as_the_uninterrupted_one(whole, checkpoints, tmp_path
         killed(folder, counts, point)
         finish(folder)
         assert differences(outcome(folder), expected) == [], f"killed at event {point} of {counts}"
-        forget(folder)
+        shutil.rmtree(folder)
 
 
 @pytest.mark.slow
