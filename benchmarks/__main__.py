@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import (
+    adaptation,
     corpus_growth,
     exact_ranks,
     hard_negatives,
@@ -18,7 +19,7 @@ from benchmarks import (
 )
 from benchmarks.measure import TURNS
 
-MEASUREMENTS = (exact_ranks, hard_negatives, corpus_growth, head, paired_statistics, start_up)
+MEASUREMENTS = (exact_ranks, hard_negatives, corpus_growth, head, adaptation, paired_statistics, start_up)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from datamodules.person_search import PersonSearchDataModule
 from datamodules.shapes import ShapesDataModule
 from datamodules.shift import QueryShift
 from datamodules.shifts import QueryShifts
+from datamodules.vggsound import VGGSoundDataModule
 
 __all__ = [
     "CIRRDataModule",
@@ -20,4 +21,5 @@ __all__ = [
     "QueryShift",
     "QueryShifts",
     "ShapesDataModule",
+    "VGGSoundDataModule",
 ]

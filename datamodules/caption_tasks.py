@@ -46,7 +46,7 @@ def text_to_image(
         images=images,
         query_ids=[caption_id for item in asked for caption_id in item.caption_ids],
         gallery_ids=images.ids,
-        qrels=_graded(target, relevant),
+        qrels=graded(target, relevant),
         query_text=[caption for item in asked for caption in item.captions],
         gallery_image=torch.arange(len(images)),
     )
@@ -78,13 +78,14 @@ def image_to_text(
         images=images,
         query_ids=images.ids,
         gallery_ids=[caption_id for item in items for caption_id in item.caption_ids],
-        qrels=_graded([row[0] for row in relevant], relevant),
+        qrels=graded([row[0] for row in relevant], relevant),
         query_image=torch.arange(len(images)),
         gallery_text=[caption for item in items for caption in item.captions],
     )
 
 
-def _graded(target: Sequence[int], relevant: Sequence[Sequence[int]]) -> Qrels:
+def graded(target: Sequence[int], relevant: Sequence[Sequence[int]]) -> Qrels:
+    """Truth of queries with a target, grade 2 (-1: not in the gallery), among their right items, grade 1."""
     lengths = torch.tensor([0, *map(len, relevant)], dtype=torch.int64)
     values = torch.tensor([position for row in relevant for position in row], dtype=torch.int64)
     rows = Ragged(values, lengths.cumsum(0))

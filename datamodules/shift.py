@@ -23,6 +23,7 @@ class QueryShift(RetrievalDataModule):
         kind: one of the kinds in `docs/shift.md`; of several, each query draws one.
         severity: 1 to 5 for images, 1 to 7 for characters and words, 1 for sentences; of several, each query
             draws one; null takes each kind's highest, as the published tables do.
+        clean: share of the queries that stay as they are.
         shift_seed: seed of all these draws; not that of the training, so that runs of several seeds are
             tested on the same queries.
         reference_side: scale lengths in pixels by the image's shorter side over this (224 for small images
@@ -38,6 +39,7 @@ class QueryShift(RetrievalDataModule):
         source: RetrievalDataModule,
         kind: str | list[str],
         severity: int | list[int] | None = None,
+        clean: float = 0.0,
         shift_seed: int = 0,
         reference_side: int | None = None,
         gallery: bool = False,
@@ -50,7 +52,7 @@ class QueryShift(RetrievalDataModule):
         if reference_side is not None and reference_side < 1:
             raise ConfigError(f"data.reference_side is {reference_side}; it must be at least 1, or null")
         self.source, self.disjoint, self.splits = source, source.disjoint, splits
-        self.mixture = Mixture.of(kind, severity, shift_seed)
+        self.mixture = Mixture.of(kind, severity, shift_seed, clean)
         self.reference_side, self.gallery, self.text = reference_side, gallery, text
 
     def build_task(self, split: str) -> RetrievalTask:

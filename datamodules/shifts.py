@@ -11,12 +11,12 @@ from datamodules.sampling import IndexLoader, QueryBlocks
 from datamodules.sources import Sources
 from requery.corruptions import (
     EMBEDDED_TEXT_KINDS,
-    IMAGE_KINDS,
     Mixture,
     TextTools,
     max_severity,
     shift_task,
 )
+from requery.corruptions.image_set import fitting_kinds
 from requery.corruptions.tools import TextSources
 from requery.episodes import CLEAN, Episode, Plan, Segment, plan_episodes
 from requery.errors import ConfigError
@@ -29,10 +29,11 @@ class QueryShifts(RetrievalDataModule):
 
     Args:
         source: the benchmark.
-        kinds: kinds of corruption, `image` or `text` for all of these that need no file; null for all that
-            fit the queries; `clean` may be among them. A kind may be several joined by `+`, of which each
-            query draws one: a mixed stream.
+        kinds: kinds of corruption, `image`, `audio` or `text` for all of these that need no file; null for
+            all that fit the queries; `clean` may be among them. A kind may be several joined by `+`, of which
+            each query draws one: a mixed stream.
         severity: of every kind; null takes each kind's highest, as the published tables do.
+        clean: share of the queries that stay as they are; of several, each kind comes with every share.
         plan: how shifts become streams: `separate`, `sequence`, `cyclic` or `gradual`.
         orders: orders in which the queries arrive.
         queries: test queries used, drawn once by `shift_seed`; null for all.
@@ -50,6 +51,7 @@ class QueryShifts(RetrievalDataModule):
         source: RetrievalDataModule,
         kinds: str | list[str] | None = None,
         severity: int | None = None,
+        clean: float | list[float] = 0.0,
         plan: Plan = "separate",
         orders: int = 3,
         queries: int | None = 512,
@@ -65,16 +67,17 @@ class QueryShifts(RetrievalDataModule):
             raise ConfigError(f"data.queries is {queries}; it must be at least 1, or null for all")
         self.source, self.disjoint = source, source.disjoint
         self.kinds, self.severity, self.plan, self.orders = kinds, severity, plan, orders
+        self.clean = clean if isinstance(clean, list) else [clean]
         self.queries, self.cycles, self.shift_seed = queries, cycles, shift_seed
         self.reference_side, self.gallery, self.text = reference_side, gallery, text
         self._shift = lru_cache(maxsize=2)(self._shift_once)  # a stream's shift and the clean probe
-        if gallery and not (isinstance(kinds, list) and len(kinds) == 1):
+        if gallery and not (isinstance(kinds, list) and len(kinds) == len(self.clean) == 1):
             raise ConfigError("data.gallery shifts the one gallery there is: give kinds one kind")
 
     @property
     def episodes(self) -> list[Episode]:
         """The streams of the test, those of one stream in all its orders side by side."""
-        segments = [self._segment(kind) for kind in self._kinds()]
+        segments = [self._segment(kind, share) for kind in self._kinds() for share in self.clean]
         return plan_episodes(self.plan, segments, self.orders, self.cycles)
 
     def build_task(self, split: str) -> RetrievalTask:
@@ -112,24 +115,28 @@ class QueryShifts(RetrievalDataModule):
         if isinstance(self.kinds, list):
             return self.kinds
         task = self.source.task("test")
-        images = list(IMAGE_KINDS) if task.query_image is not None and self.kinds != "text" else []
-        texts = list(EMBEDDED_TEXT_KINDS) if task.query_text is not None and self.kinds != "image" else []
-        if self.kinds not in (None, "image", "text"):
+        if self.kinds not in (None, "image", "audio", "text"):
             return [str(self.kinds)]
+        medium = "audio" if task.images.medium == "audio" else "image"
+        seen = task.query_image is not None and self.kinds in (None, medium)
+        read = task.query_text is not None and self.kinds in (None, "text")
+        images = list(fitting_kinds(task.images.medium)) if seen else []
+        texts = list(EMBEDDED_TEXT_KINDS) if read else []
         if not images + texts:
             raise ConfigError(f"the queries have no {self.kinds} to shift; give data.kinds others")
         return images + texts
 
-    def _segment(self, kind: str) -> Segment:
+    def _segment(self, kind: str, clean: float) -> Segment:
         if kind == CLEAN:
             return Segment(CLEAN, 0)
         highest = min(max_severity(part) for part in kind.split("+"))
         severity = highest if self.severity is None else self.severity
-        Mixture.of(kind.split("+"), severity, self.shift_seed)  # refuses what does not exist
-        return Segment(kind, severity)
+        segment = Segment(kind, severity, clean)
+        self._mixture(segment)  # refuses what does not exist
+        return segment
 
     def _mixture(self, segment: Segment) -> Mixture:
-        return Mixture.of(segment.kind.split("+"), segment.severity, self.shift_seed)
+        return Mixture.of(segment.kind.split("+"), segment.severity, self.shift_seed, segment.clean)
 
     def _tools(self, segment: Segment) -> TextTools:
         return self.text.open(segment.kind.split("+"))

@@ -43,6 +43,7 @@ class Sources:
         problems: what could not be read.
         skip_bad: whether bad images are left out (`on_bad: skip`) rather than an error.
         background: as images will be decoded.
+        what: the images, or what takes their place, for messages.
     """
 
     where: str
@@ -56,6 +57,7 @@ class Sources:
     problems: Sequence[Problem] = ()
     skip_bad: bool = False
     background: Background = "none"
+    what: str = "images"
 
     def affected(self, names: Collection[str]) -> dict[str, list[str]]:
         """Role -> ids of the queries that use one of some images in it; roles without any are left out."""
@@ -69,13 +71,15 @@ class Sources:
 
 def of_task(task: RetrievalTask) -> Sources:
     """The same of a task that is already built, for data that no file describes."""
-    names, images = list(task.images.ids), task.images
+    names, images, gallery = list(task.images.ids), task.images, task.gallery_set
     roles: dict[str, list[int]] = {}
     if task.query_image is not None:
         roles["reference"] = task.query_image.tolist()
     if task.gallery_image is not None:
         place = task.gallery_image.tolist()
-        roles["target"] = [place[j] if j >= 0 else -1 for j in task.qrels.target.tolist()]
+        first = 0 if gallery is images else len(names)
+        roles["target"] = [first + place[j] if j >= 0 else -1 for j in task.qrels.target.tolist()]
+        names += [] if gallery is images else gallery.ids
     queries = [
         Query(
             query_id,
@@ -84,6 +88,6 @@ def of_task(task: RetrievalTask) -> Sources:
         )
         for i, query_id in enumerate(task.query_ids)
     ]
-    paths = dict(zip(names, images.paths, strict=True)) if isinstance(images, FileImages) else {}
+    paths = dict(zip(images.ids, images.paths, strict=True)) if isinstance(images, FileImages) else {}
     where = f"{task.protocol.key} ({task.split})"
     return Sources(where, names, queries, task.n_gallery, paths=paths, has_truth=task.has_truth)

@@ -30,6 +30,7 @@ COMMANDS = {
     "predict": Command("experiments.cli", "main", "write what a model retrieves, without scoring it"),
     "study": Command("experiments.study", "main", "run several arms and seeds; one table, one report"),
     "report": Command("experiments.report.command", "main", "read run folders into one HTML page"),
+    "figure": Command("experiments.figure", "main", "draw a test of adapting methods: lines or embeddings"),
     "doctor": Command("experiments.doctor", "main", "examine a config's data before work is spent on it"),
     "shift-preview": Command(
         "experiments.shift_preview", "main", "show a benchmark's queries under each kind of shift"

@@ -56,7 +56,9 @@ def check_data(
         findings += quick(sources, needs_truth=scored)
         left_out = sum(len(finding.items) for finding in absent(sources)) if sources.skip_bad else 0
         missing = f" ({left_out:,} missing: left out)" if left_out else ": all there"
-        lines.append(f"{split} {len(sources.queries):,} queries, {len(sources.names):,} images{missing}")
+        lines.append(
+            f"{split} {len(sources.queries):,} queries, {len(sources.names):,} {sources.what}{missing}"
+        )
     options = " ".join(f"--config {config}" for config in configs) or "--config …"
     require_sound(findings, f"everything about these data: python -m experiments doctor {options}")
     _say(f"data: {' · '.join(lines) or 'no file to check'}")

@@ -77,15 +77,25 @@ def _look(data: RetrievalDataModule, reference_side: int | None) -> Look:
 
 def _chosen(kinds: str, task: RetrievalTask, text: TextSources) -> tuple[list[str], list[str]]:
     """Kinds of images and of texts; `all` are those that the queries and the tools at hand allow."""
-    from requery.corruptions import EMBEDDED_TEXT_KINDS, IMAGE_KINDS, TEXT_KINDS
+    from requery.corruptions import AUDIO_KINDS, EMBEDDED_TEXT_KINDS, IMAGE_KINDS, TEXT_KINDS
     from requery.corruptions.severity import require_kind
 
+    medium = "image" if task.query_image is None else task.images.medium
+    if medium != "image":
+        raise ConfigError(f"{task.protocol.key}: shift-preview shows images and texts, no {medium}")
     if kinds != "all":
         asked = kinds.split(",")
         for kind in asked:
-            require_kind(kind, (*IMAGE_KINDS, *TEXT_KINDS), "image or text")
-        images, texts = ([k for k in asked if k in known] for known in (IMAGE_KINDS, TEXT_KINDS))
-        for idle, there, part in ((images, task.query_image, "images"), (texts, task.query_text, "texts")):
+            require_kind(kind, (*IMAGE_KINDS, *AUDIO_KINDS, *TEXT_KINDS), "image, audio or text")
+        images, sounds, texts = (
+            [k for k in asked if k in known] for known in (IMAGE_KINDS, AUDIO_KINDS, TEXT_KINDS)
+        )
+        sides = (
+            (images, task.query_image, "images"),
+            (sounds, None, "sounds"),
+            (texts, task.query_text, "texts"),
+        )
+        for idle, there, part in sides:
             if idle and there is None:
                 raise ConfigError(f"{task.protocol.key}: its queries have no {part} for {idle[0]} to change")
         return images, texts

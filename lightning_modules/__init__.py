@@ -4,5 +4,13 @@ from lightning_modules.fusion import FusionModule
 from lightning_modules.pretraining import Blip2Pretraining, ClipPretraining
 from lightning_modules.qure import QuReModule
 from lightning_modules.rest import RESTModule
+from lightning_modules.stored_heads import StoredHeads
 
-__all__ = ["Blip2Pretraining", "ClipPretraining", "FusionModule", "QuReModule", "RESTModule"]
+__all__ = [
+    "Blip2Pretraining",
+    "ClipPretraining",
+    "FusionModule",
+    "QuReModule",
+    "RESTModule",
+    "StoredHeads",
+]

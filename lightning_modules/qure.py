@@ -135,7 +135,7 @@ class QuReModule(RetrievalModule):
         task, n = self.task("train"), len(index)
         # A process without a query encodes the first and drops it: its gradients are zeros, not missing.
         batch = self.query_batch(task, index if n else index.new_zeros(1))
-        reference = None if batch.image is None else self.image_tokens(task, batch.image)
+        reference = None if batch.image is None else self.image_tokens(task.images, batch.image)
         query = self.backbone.encode_query(reference, batch.text)[:n]  # (B, D)
         target = task.qrels.target[batch.index]
         if self.negatives.strategy == IN_BATCH:
@@ -177,7 +177,8 @@ class QuReModule(RetrievalModule):
     def _gallery(self, items: Tensor) -> Tensor:
         task = self.task("train")
         assert task.gallery_image is not None
-        return self.backbone.encode_gallery(self.image_tokens(task, task.gallery_image[items]), None)
+        tokens = self.image_tokens(task.gallery_set, task.gallery_image[items])
+        return self.backbone.encode_gallery(tokens, None)
 
     def _note_false_negatives(self, rivals: Tensor, index: Tensor) -> None:
         """Note the share of the negatives `(B, K)` that are in truth relevant; -1 is no negative."""

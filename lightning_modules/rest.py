@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lightning_modules.retrieval import RetrievalModule
-from requery.adaptation import HATVTR, Adapter, Collapse, DeYO, Method
+from requery.adaptation import Adapter, Collapse, DeYO, Method
+from requery.adaptation.arrival import Arrival
+from requery.adaptation.facts import stream_facts
+from requery.adaptation.gallery import Gallery
 from requery.backbones import Fusion
 from requery.backbones.queries import QueryEncoder
-from requery.distributed import gather
+from requery.episode_results import FEATURES_OF, EpisodeResult, SegmentResult, gather_results
 from requery.episodes import CLEAN, Episode, Segment
 from requery.errors import ConfigError, RunError
-from requery.pipeline import Encode, QueryBatch, Stages, run
+from requery.pipeline import QueryBatch, Stages, run
 from requery.ranking.metrics import per_query
+from requery.ranking.qrels import Qrels
+from requery.ranking.ranks import Ranking
+from requery.ranking.scored import rank_scores
 from requery.rng import permutation
-from requery.streamed import Streamed, method_name
+from requery.streamed import method_name
 from requery.task import RetrievalTask
 
 
@@ -38,11 +46,14 @@ class RESTModule(RetrievalModule):
             for its texts.
         collapse: what counts as a collapse, and whether to start anew then.
         probe: after each segment rank the clean queries with the weights as they are: what was forgotten.
+        features: keep the embeddings of the first order's queries in the run folder, for pictures.
         revision: commit of a hub id.
         fusion: how CLIP composes a query of image and text.
         cache: folder of the feature cache.
         seed: of the streams' orders and of what methods draw.
     """
+
+    queries_from_cache = False  # what is adapted may be the tower itself
 
     def __init__(
         self,
@@ -53,6 +64,7 @@ class RESTModule(RetrievalModule):
         adapted: Sequence[str] | None = None,
         collapse: Collapse = Collapse(),
         probe: bool = False,
+        features: bool = False,
         revision: str | None = None,
         fusion: Fusion = "sum",
         cache: str = ".cache/requery",
@@ -61,32 +73,36 @@ class RESTModule(RetrievalModule):
         super().__init__(backbone=backbone, revision=revision, fusion=fusion, cache=cache, seed=seed)
         if batch_size < 1:
             raise ConfigError(f"model.batch_size is {batch_size}; it must be at least 1")
-        if any(isinstance(each, HATVTR) for each in (method, *rivals)):
-            raise ConfigError(
-                "HATVTR ranks by scores corrected for hubs, this module by embeddings: use "
-                "requery.adaptation.adapt_stream for it"
-            )
         self.methods = {method_name(m): m for m in (method, *rivals)}
         if len(self.methods) < 1 + len(rivals):
             raise ConfigError("two methods have the same settings; give different ones")
-        self.batch_size, self.adapted, self.collapse, self.probe = batch_size, adapted, collapse, probe
+        self.batch_size, self.adapted, self.collapse = batch_size, adapted, collapse
+        self.probe, self.keeps_features = probe, features
 
     # ---- the stage of the pipeline ----
 
-    def streamed(self, adapter: Adapter, order: Tensor) -> Stages:
-        """The flow with the adapter around the encoder; queries arrive in `order`, `(Q,)`."""
-        as_pixels = isinstance(adapter.method, DeYO) and adapter.method.shuffle
+    def streamed(
+        self, arrival: Arrival, task: RetrievalTask, order: Tensor
+    ) -> tuple[list[QueryBatch], Stages]:
+        """The queries as they enter the flow, and the flow with the adapter around the encoder.
 
-        def adapt(queries: QueryBatch, encode: Encode) -> Tensor:
-            rows: Tensor | None = None
-            for batch in torch.split(order, self.batch_size):
-                found = adapter.step(self.encoder.inputs(queries.index[batch], as_pixels))
-                rows = found.new_empty(len(order), found.shape[1]) if rows is None else rows
-                rows[batch] = found
-            assert rows is not None
-            return rows
-
-        return Stages(encode=self.encode_queries, adapt=adapt)
+        Args:
+            arrival: of the stream.
+            task: the shifted queries.
+            order: `(Q,)` in which they arrive.
+        """
+        method = arrival.adapter.method
+        inputs = partial(self.encoder.inputs, as_pixels=isinstance(method, DeYO) and method.shuffle)
+        if not arrival.adapter.rule.ranks_by_scores:
+            stages = Stages(encode=self.encode_queries, adapt=lambda *_: arrival.embed(order, inputs))
+            return [self.query_batch(task, task.all_queries())], stages
+        # What such scores depend on is gone with the next batch: each is ranked as it arrives.
+        stages = Stages(
+            encode=self.encode_queries,
+            adapt=lambda queries, _: arrival.answer(inputs(queries.index)),
+            rank=lambda rows, qrels: rank_scores(arrival.adapter.scores(rows), qrels),
+        )
+        return [self.query_batch(task, batch) for batch in arrival.split(order)], stages
 
     # ---- testing ----
 
@@ -97,57 +113,67 @@ class RESTModule(RetrievalModule):
         self.episodes: list[Episode] = data.episodes
         self.begin("test")
         self.encoder = QueryEncoder(self.backbone, self._open_task)
-        self._rows: list[Tensor] = []
-        self._collapses: list[Tensor] = []
+        self._made: dict[int, EpisodeResult] = {}
 
     def test_step(self, batch: Tensor) -> None:
         for number in batch.tolist():
-            self._rows.append(self._episode(self.episodes[number]))
+            self._made[number] = self._episode(self.episodes[number])
 
-    def _episode(self, episode: Episode) -> Tensor:
-        """`(segments, methods, 1 or 2, metrics, Q)`: what each query came to; the second is the probe."""
+    def _episode(self, episode: Episode) -> EpisodeResult:
+        """Send each method through one stream, from the source weights."""
         with torch.inference_mode(False):
             gallery = self.index.embeddings.clone()  # one that gradients may be taken through
-        rows, collapses = [], []
+        made = []
         for name, method in self.methods.items():
             adapter = Adapter(
                 self.encoder, gallery, method, modules=self.adapted, collapse=self.collapse, seed=self.seed
             )
-            source = adapter.weights_digest()
-            rows.append(
-                torch.stack([self._segment(name, adapter, s, episode.order) for s in episode.segments])
-            )
-            collapses.append(len(adapter.collapses))
+            source, arrival = adapter.weights_digest(), Arrival(adapter, self.batch_size)
+            parts = [self._segment(name, arrival, segment, episode.order) for segment in episode.segments]
+            made.append((parts, len(adapter.collapses)))
             adapter.reset()
             if adapter.weights_digest() != source:
                 raise RunError(f"{name} left the source weights changed; the next stream would not be fair")
-        self._collapses.append(torch.tensor(collapses))
-        return torch.stack(rows, 1)
+        return EpisodeResult.of(made)
 
-    def _segment(self, name: str, adapter: Adapter, segment: Segment, order: int) -> Tensor:
-        """`(1 or 2, metrics, Q)`."""
+    def _segment(self, name: str, arrival: Arrival, segment: Segment, order: int) -> SegmentResult:
         task = self._shifted(segment)
         self.encoder.open(task)
         with self.cost.stage(f"adapt_{name}", items=task.n_queries):
-            values = self._values(task, self.streamed(adapter, self._order(task, order)))
+            values, rows = self._ranked(task, *self.streamed(arrival, task, self._order(task, order)))
+        facts = stream_facts(rows, arrival.adapter, arrival.adapted / arrival.batches)
+        kept = rows.half().cpu() if self.keeps_features and order == FEATURES_OF else rows[:0].half().cpu()
         if not self.probe:
-            return values[None]
-        clean = self._shifted(Segment(CLEAN, 0))
-        self.encoder.open(clean)
-        return torch.stack([values, self._values(clean, Stages(encode=self._as_it_is))])
+            return SegmentResult(values[None], facts, kept)
+        probed, _ = self._as_it_is(self._shifted(Segment(CLEAN, 0)))
+        return SegmentResult(torch.stack([values, probed]), facts, kept)
 
-    def _as_it_is(self, queries: QueryBatch) -> Tensor:
-        """Embed without adapting."""
-        with torch.inference_mode(False), torch.no_grad():
-            return torch.cat([self.encoder(batch) for batch in torch.split(queries.index, self.batch_size)])
+    def _as_it_is(self, task: RetrievalTask) -> tuple[Tensor, Tensor]:
+        """Values and embeddings without adapting, by the weights as they are."""
 
-    def _values(self, task: RetrievalTask, stages: Stages) -> Tensor:
-        """`(metrics, Q)` float32."""
-        queries = [self.query_batch(task, task.all_queries())]
-        ranking = run(queries, self.index, stages, task.qrels, task.query_ids)
-        return torch.stack(
-            [per_query(metric, ranking, task.qrels).float() for metric in task.protocol.metrics]
-        )
+        def encode(queries: QueryBatch) -> Tensor:
+            with torch.inference_mode(False), torch.no_grad():
+                parts = torch.split(queries.index, self.batch_size)
+                return torch.cat([self.encoder(part) for part in parts])
+
+        self.encoder.open(task)
+        return self._ranked(task, [self.query_batch(task, task.all_queries())], Stages(encode=encode))
+
+    def _ranked(
+        self, task: RetrievalTask, queries: Sequence[QueryBatch], stages: Stages
+    ) -> tuple[Tensor, Tensor]:
+        """`(metrics, Q)` values, float32, and `(Q, D)` embeddings of all queries, each in its place."""
+        rows: list[Tensor] = []
+
+        def rank(embeddings: Tensor, qrels: Qrels) -> Ranking:
+            rows.append(embeddings)
+            return (stages.rank or self.index.rank)(embeddings, qrels)
+
+        ranking = run(queries, self.index, replace(stages, rank=rank), task.qrels, task.query_ids)
+        asked = torch.cat([batch.index for batch in queries])
+        qrels, place = task.qrels.select(asked), asked.argsort()
+        values = [per_query(metric, ranking, qrels).float() for metric in task.protocol.metrics]
+        return torch.stack(values)[:, place], torch.cat(rows)[place.to(rows[0].device)]
 
     def _order(self, task: RetrievalTask, order: int) -> Tensor:
         return torch.from_numpy(permutation(self.seed, order, task.n_queries))
@@ -158,11 +184,14 @@ class RESTModule(RetrievalModule):
         return task
 
     def on_test_epoch_end(self) -> None:
-        task = self._open_task
-        shape = (0, len(self.episodes[0].segments), len(self.methods), 1 + self.probe)
-        none = torch.empty(*shape, len(task.protocol.metrics), task.n_queries)
-        rows = gather(torch.cat([none, *(row[None] for row in self._rows)]))  # (E, segments, methods, …)
-        collapses = gather(
-            torch.cat([torch.empty(0, len(self.methods)).long(), *(c[None] for c in self._collapses)])
+        pictured = self._pictured() if self.keeps_features else {}
+        self.tested = gather_results(
+            self._open_task, self.methods, self.episodes, self._made, self.probe, pictured
         )
-        self.tested = Streamed(task, tuple(self.methods), tuple(self.episodes), rows, collapses)
+
+    def _pictured(self) -> dict[str, Tensor]:
+        """The clean queries at the source weights and their targets, `(Q, D)` each."""
+        task = self._open_task
+        _, clean = self._as_it_is(self._shifted(Segment(CLEAN, 0)))
+        targets = Gallery(self.index.embeddings).closest_token(clean, task.qrels.target.clamp(min=0))
+        return {"targets": targets.half().cpu(), "clean": clean.half().cpu()}

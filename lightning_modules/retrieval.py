@@ -19,6 +19,7 @@ from requery.cost import CostMeter
 from requery.distributed import gather
 from requery.encode import Progress, encode_blocks
 from requery.errors import ConfigError
+from requery.images import ImageSet
 from requery.index.exact import ExactIndex
 from requery.pipeline import QueryBatch, Stages, run
 from requery.ranking.embeddings import check_embeddings
@@ -53,6 +54,9 @@ class RetrievalModule(ResumableModule):
         seed: seed of everything random in the method.
     """
 
+    queries_from_cache = True
+    """Whether queries are encoded from the frozen tower's cached tokens."""
+
     def __init__(
         self,
         backbone: str,
@@ -66,7 +70,7 @@ class RetrievalModule(ResumableModule):
         self.backbone = load_backbone(backbone, revision, fusion)
         self.cost, self.cache = CostMeter(), FeatureCache(Path(cache))
         self.tested: Tested | None = None
-        self._features: dict[int, tuple[RetrievalTask, FeatureTable]] = {}
+        self._features: dict[int, tuple[ImageSet, FeatureTable]] = {}
         self._parts: list[tuple[Tensor, Ranking]] = []
 
     def stages(self) -> Stages:
@@ -81,31 +85,40 @@ class RetrievalModule(ResumableModule):
         task: RetrievalTask = data.task(split)
         return task
 
-    def features(self, task: RetrievalTask) -> FeatureTable:
-        """The frozen tower's tokens of all images of a task, `(images, L, W)`; encoded once, then cached."""
-        if id(task) not in self._features:
-            with self.cost.stage("image_features", items=len(task.images)):
+    def features(self, images: ImageSet) -> FeatureTable:
+        """The frozen tower's tokens of a task's images, `(images, L, W)`; encoded once, then cached.
+
+        Raises:
+            ConfigError: the backbone reads another medium.
+        """
+        if images.medium not in self.backbone.media:
+            raise ConfigError(
+                f"{type(self.backbone).__name__} reads {' and '.join(self.backbone.media)}, these data hold "
+                f"{images.medium}; choose another model.backbone"
+            )
+        if id(images) not in self._features:
+            with self.cost.stage("image_features", items=len(images)):
                 table = self.cache.features(
-                    task.images,
+                    images,
                     weights=weights_digest(self.backbone.vision),
                     preprocessing=self.backbone.preprocess.key,
                     dtype=torch.float16,
-                    compute=lambda positions: self._tower(task, torch.tensor(list(positions))),
-                    progress=bar(f"image features ({task.split})"),
+                    compute=lambda positions: self._tower(images, torch.tensor(list(positions))),
+                    progress=bar(f"{images.medium} features"),
                 )
-            self._features[id(task)] = task, table  # the task is kept: its id is its own as long as it lives
-        return self._features[id(task)][1]
+            self._features[id(images)] = images, table  # the set is kept: its id is its own while it lives
+        return self._features[id(images)][1]
 
-    def _tower(self, task: RetrievalTask, positions: Tensor) -> Tensor:
+    def _tower(self, images: ImageSet, positions: Tensor) -> Tensor:
         def block(index: Tensor) -> Tensor:
-            pixels = self.backbone.preprocess.batch([task.images.load(int(positions[i])) for i in index])
-            return self.backbone.image_features(pixels.to(self.device))
+            pixels = self.backbone.preprocess.batch([images.load(int(positions[i])) for i in index])
+            return self.backbone.image_features(pixels.to(self.device), images.medium)
 
         return encode_blocks(block, len(positions), halved=self.cost.halved)
 
-    def image_tokens(self, task: RetrievalTask, positions: Tensor) -> Tensor:
-        """`(B,)` positions in `task.images` to float32 tokens `(B, L, W)` on the device."""
-        return self.features(task)[positions.cpu()].to(self.device, torch.float32)
+    def image_tokens(self, images: ImageSet, positions: Tensor) -> Tensor:
+        """`(B,)` positions in a task's images to float32 tokens `(B, L, W)` on the device."""
+        return self.features(images)[positions.cpu()].to(self.device, torch.float32)
 
     def query_batch(self, task: RetrievalTask, index: Tensor) -> QueryBatch:
         """Look up some queries, `(B,)`; images are positions until they are encoded, block by block."""
@@ -117,7 +130,7 @@ class RetrievalModule(ResumableModule):
         task = self._open_task
 
         def block(at: Tensor) -> Tensor:
-            image = None if batch.image is None else self.image_tokens(task, batch.image[at])
+            image = None if batch.image is None else self.image_tokens(task.images, batch.image[at])
             text = None if batch.text is None else [batch.text[int(i)] for i in at]
             return self.backbone.encode_query(image, text)
 
@@ -129,7 +142,9 @@ class RetrievalModule(ResumableModule):
 
         def block(at: Tensor) -> Tensor:
             if task.gallery_image is not None:
-                return self.backbone.encode_gallery(self.image_tokens(task, task.gallery_image[at]), None)
+                return self.backbone.encode_gallery(
+                    self.image_tokens(task.gallery_set, task.gallery_image[at]), None
+                )
             assert task.gallery_text is not None
             return self.backbone.encode_gallery(None, [task.gallery_text[int(i)] for i in at])
 
@@ -156,8 +171,10 @@ class RetrievalModule(ResumableModule):
         if scored:
             task.require_truth()
         self._qrels = task.qrels if scored else prediction_qrels(task)
-        if task.query_image is not None or task.gallery_image is not None:
-            self.features(task)  # now, while all processes are here: one may get no query to look up
+        asked = task.query_image if self.queries_from_cache else None
+        for images, used in ((task.images, asked), (task.gallery_set, task.gallery_image)):
+            if used is not None:
+                self.features(images)  # now, while all processes are here: one may get no query to look up
         gallery = self.encode_gallery(task)
         check_embeddings(gallery, "gallery", task.gallery_ids)
         self.index = ExactIndex()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from requery.errors import ConfigError
@@ -19,15 +20,19 @@ class Segment:
     Args:
         kind: of corruption, or `clean`.
         severity: of the corruption, from 1; 0 where the queries are clean.
+        clean: share of the queries that stay as they are.
     """
 
     kind: str
     severity: int
+    clean: float = 0.0
 
     @property
     def name(self) -> str:
-        """Such as `fog@5`."""
-        return self.kind if self.kind == CLEAN else f"{self.kind}@{self.severity}"
+        """Such as `fog@5`, or `fog@5, 25 % clean`."""
+        if self.kind == CLEAN:
+            return CLEAN
+        return f"{self.kind}@{self.severity}" + (f", {100 * self.clean:g} % clean" if self.clean else "")
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,16 @@ class Episode:
 
     segments: tuple[Segment, ...]
     order: int
+
+    @property
+    def names(self) -> list[str]:
+        """The segments' names, with the round where one comes again."""
+        seen: Counter[str] = Counter()
+        names = []
+        for segment in self.segments:
+            seen[segment.name] += 1
+            names.append(segment.name if seen[segment.name] == 1 else f"{segment.name} #{seen[segment.name]}")
+        return names
 
 
 def plan_episodes(plan: Plan, segments: Sequence[Segment], orders: int, cycles: int = 3) -> list[Episode]:
@@ -75,5 +90,5 @@ def plan_episodes(plan: Plan, segments: Sequence[Segment], orders: int, cycles: 
 
 
 def _rise_and_fall(segment: Segment) -> tuple[Segment, ...]:
-    up = [Segment(segment.kind, severity) for severity in range(1, segment.severity + 1)]
+    up = [replace(segment, severity=severity) for severity in range(1, segment.severity + 1)]
     return tuple([*up, *up[-2::-1]])

@@ -1,20 +1,28 @@
-"""Sets of images."""
+"""Sets of images, and what a set of another medium is to offer."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from PIL import Image
 
 from requery.decode import DECODER, Background, load_rgb, read_bytes
 from requery.errors import ConfigError
 
+Medium = Literal["image", "video", "audio"]
+"""What a set holds, and so which corruptions fit it and which tower of a model reads it."""
+
 
 class ImageSet(Protocol):
-    """Images by position; each has a name and a digest of its content."""
+    """Images, videos or sounds by position; each has a name and a digest of its content."""
+
+    @property
+    def medium(self) -> Medium:
+        """What the set holds."""
+        ...
 
     @property
     def ids(self) -> Sequence[str]:
@@ -23,8 +31,13 @@ class ImageSet(Protocol):
 
     def __len__(self) -> int: ...
 
-    def load(self, position: int) -> Image.Image:
-        """Decode one image as RGB; raises DataError naming the file where it cannot be."""
+    def load(self, position: int) -> Any:
+        """Decode one item; raises DataError naming the file where it cannot be.
+
+        Returns:
+            An image as `PIL.Image` in RGB; a video as `(T, H, W, 3)` uint8; a sound as `Waveform`; features
+            stored in place of either as `(L, W)` float32.
+        """
         ...
 
     def digest(self, position: int) -> str:
@@ -40,6 +53,8 @@ class FileImages:
         ids: `N` names, one per file.
         background: what shows under transparent pixels.
     """
+
+    medium: ClassVar[Medium] = "image"
 
     def __init__(self, paths: Sequence[Path], ids: Sequence[str], background: Background = "none") -> None:
         if len(paths) != len(ids):

@@ -63,12 +63,14 @@ class Stages:
         rewrite: applied in order before encoding.
         adapt: wraps the encoder.
         feedback: applied in order, one search each, before the final ranking.
+        rank: in place of the index's ranking, where a method corrects the scores themselves.
     """
 
     encode: Encode
     rewrite: tuple[Rewrite, ...] = ()
     adapt: Adapt | None = None
     feedback: tuple[Feedback, ...] = ()
+    rank: Callable[[Tensor, Qrels], Ranking] | None = None
 
 
 def embed(queries: QueryBatch, index: Index, stages: Stages) -> Tensor:
@@ -102,5 +104,5 @@ def run(
         names = [query_ids[int(i)] for i in batch.index]
         embeddings = embed(batch, index, stages)
         check_embeddings(embeddings, "query", names)
-        parts.append(index.rank(embeddings, qrels.select(batch.index)))
+        parts.append((stages.rank or index.rank)(embeddings, qrels.select(batch.index)))
     return Ranking.concat(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +21,23 @@ RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+
+
+class Transform(Protocol):
+    """From what an image set loads to a tower's input."""
+
+    @property
+    def key(self) -> str:
+        """What determines the result, for cache keys."""
+        ...
+
+    def __call__(self, item: Any, /) -> Tensor:
+        """Transform one item."""
+        ...
+
+    def batch(self, items: Sequence[Any], /) -> Tensor:
+        """Transform some items, stacked."""
+        ...
 
 
 @dataclass(frozen=True)

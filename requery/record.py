@@ -102,6 +102,10 @@ class RunFolder:
         """Write a JSON file; a number that is not finite becomes null."""
         atomic_bytes(self.file(name), (json_text(data, indent=2) + "\n").encode())
 
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file as it is."""
+        atomic_bytes(self.file(name), content)
+
     def write_yaml(self, name: str, data: Mapping[str, Any]) -> None:
         """Write a YAML file."""
         import yaml

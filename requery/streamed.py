@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from requery.adaptation import Method, NoAdaptation
+from requery.adaptation.facts import FACTS
 from requery.episodes import CLEAN, Episode
 from requery.ranking.shifted import BASELINE, Outcome, ShiftRow, shift_rows
 from requery.record import RunFolder
@@ -43,18 +43,22 @@ class Streamed:
 
     Args:
         task: the unshifted queries, the gallery and the truth.
-        methods: names; the first one is what the run is about.
+        methods: names and settings; the first one is what the run is about.
         episodes: the streams, each with the same number of segments.
         values: `(E, S, methods, 1 or 2, metrics, Q)` float32 of each episode and segment; the second of the
             fourth axis are the clean queries right after the segment, without adapting to them.
         collapses: `(E, methods)` int64: how often a method collapsed in an episode.
+        facts: `(E, S, methods, facts)` float64, in the order of `requery.adaptation.facts.FACTS`.
+        features: embeddings by name, for pictures: `targets`, `clean` and `<shift>/<method>`, each `(Q, D)`.
     """
 
     task: RetrievalTask
-    methods: tuple[str, ...]
+    methods: Mapping[str, Method]
     episodes: tuple[Episode, ...]
     values: Tensor
     collapses: Tensor
+    facts: Tensor
+    features: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def probed(self) -> bool:
@@ -71,14 +75,14 @@ class Streamed:
         at = self.task.protocol.metrics.index(metric)
         outcomes = []
         for episode, of_episode in zip(self.episodes, self.values, strict=True):
-            for name, of_segment in zip(_segment_names(episode), of_episode, strict=True):
+            for name, of_segment in zip(episode.names, of_episode, strict=True):
                 shift = f"{CLEAN} after {name}" if probe else name
                 for method, values in zip(self.methods, of_segment, strict=True):
                     outcomes.append(Outcome(method, shift, episode.order, values[int(probe), at]))
         return shift_rows(outcomes, chance(metric, self.task))
 
     def record(self, metric: str) -> dict[str, Any]:
-        """What `shifts.json` holds."""
+        """The tables of one metric in `shifts.json`."""
         return {
             "protocol": self.task.protocol.key,
             "split": self.task.split,
@@ -88,21 +92,23 @@ class Streamed:
             "orders": len({episode.order for episode in self.episodes}),
             "queries": self.task.n_queries,
             "rows": [asdict(row) for row in self.rows(metric)],
-            "clean_after": [asdict(row) for row in self.rows(metric, True)]
-            if self.values.shape[3] > 1
-            else [],
+            "clean_after": [asdict(row) for row in self.rows(metric, True)] if self.probed else [],
             "collapses": dict(zip(self.methods, self.collapses.sum(0).tolist(), strict=True)),
         }
 
     def write(self, folder: RunFolder) -> None:
-        """Write `shifts.parquet`, `shifts.json` and, last, `metrics.json` of the first method."""
+        """Write `shifts.parquet`, `shifts.json`, features and, last, `metrics.json` of the first."""
         folder.write_table("shifts.parquet", self._columns())
+        if self.features:
+            from safetensors.torch import save
+
+            folder.write_bytes("features.safetensors", save(dict(self.features)))
         metrics = self.task.protocol.metrics
         tables = [self.record(metric) for metric in metrics]
-        folder.write_json("shifts.json", {"tables": tables})
-        last = {metric: self.rows(metric)[-1] for metric in metrics}
+        folder.write_json("shifts.json", {"tables": tables, **self._settings(), "facts": self._facts()})
+        last = {metric: table["rows"][-1] for metric, table in zip(metrics, tables, strict=True)}
         apart = sum(row["apart"] for row in tables[0]["rows"])
-        shifts = {name for episode in self.episodes for name in _segment_names(episode)}
+        shifts = {name for episode in self.episodes for name in episode.names}
         counts = {"shifts": len(shifts), "orders": tables[0]["orders"]}
         folder.write_json(
             "metrics.json",
@@ -115,9 +121,26 @@ class Streamed:
             },
         )
 
-    def _estimate(self, row: ShiftRow) -> dict[str, float]:
-        cell = row.cells[self.methods[0]]
-        return {"value": cell.value, "low": cell.low, "high": cell.high, "n": self.task.n_queries}
+    def _estimate(self, row: Mapping[str, Any]) -> dict[str, float]:
+        cell = row["cells"][next(iter(self.methods))]
+        return {**{name: cell[name] for name in ("value", "low", "high")}, "n": self.task.n_queries}
+
+    def _settings(self) -> dict[str, Any]:
+        """What the names of methods and shifts stand for."""
+        methods = {n: {"class": type(m).__name__, "settings": asdict(m)} for n, m in self.methods.items()}
+        segments = {segment.name: asdict(segment) for each in self.episodes for segment in each.segments}
+        return {"methods": methods, "segments": segments}
+
+    def _facts(self) -> list[dict[str, Any]]:
+        """One record per episode, segment and method."""
+        records = []
+        for episode, of_episode in zip(self.episodes, self.facts.tolist(), strict=True):
+            names = episode.names
+            for position, (shift, of_segment) in enumerate(zip(names, of_episode, strict=True)):
+                for method, values in zip(self.methods, of_segment, strict=True):
+                    where = {"order": episode.order, "position": position, "shift": shift, "method": method}
+                    records.append({**where, **dict(zip(FACTS, values, strict=True))})
+        return records
 
     def _columns(self) -> dict[str, Any]:
         """One row per episode, segment, method and query; `clean …` are the probe's."""
@@ -141,13 +164,3 @@ class Streamed:
         names = [*metrics, *(f"{CLEAN} {metric}" for metric in metrics if self.probed)]
         together = torch.cat(blocks, 1).numpy()  # (metrics, rows)
         return {**keys, **{name: pa.array(row) for name, row in zip(names, together, strict=True)}}
-
-
-def _segment_names(episode: Episode) -> Sequence[str]:
-    """The segments' names, with the round where one comes again."""
-    seen: Counter[str] = Counter()
-    names = []
-    for segment in episode.segments:
-        seen[segment.name] += 1
-        names.append(segment.name if seen[segment.name] == 1 else f"{segment.name} #{seen[segment.name]}")
-    return names

@@ -22,7 +22,8 @@ class RetrievalTask:
     """Queries, gallery and truth of one split, in columns.
 
     A query has a reference image, a text, or both; the gallery holds images or texts. Images are
-    kept once in `images` and named by their position in it.
+    kept once in `images` and named by their position in it. Sounds and videos take the place of images;
+    where the gallery's medium is not the queries', it has a set of its own.
 
     Args:
         protocol: the named rules this split is scored under.
@@ -35,6 +36,7 @@ class RetrievalTask:
         query_text: `Q` texts, or None for image queries.
         gallery_image: `(N,)` int64 positions in `images`, or None for a gallery of texts.
         gallery_text: `N` texts, or None for a gallery of images.
+        gallery_images: what `gallery_image` are positions in, where that is not `images`.
         query_group: `(Q,)` int64, the part of the corpus a training query draws negatives from
             (FashionIQ's category); None where there is one corpus.
         gallery_group: `(N,)` int64, likewise for the gallery.
@@ -54,6 +56,7 @@ class RetrievalTask:
     query_text: Sequence[str] | None = None
     gallery_image: Tensor | None = None
     gallery_text: Sequence[str] | None = None
+    gallery_images: ImageSet | None = None
     query_group: Tensor | None = None
     gallery_group: Tensor | None = None
     notes: dict[str, int] = field(default_factory=dict)
@@ -85,6 +88,11 @@ class RetrievalTask:
             )
 
     @property
+    def gallery_set(self) -> ImageSet:
+        """What `gallery_image` are positions in."""
+        return self.images if self.gallery_images is None else self.gallery_images
+
+    @property
     def n_queries(self) -> int:
         """`Q`."""
         return len(self.query_ids)
@@ -112,8 +120,9 @@ class RetrievalTask:
     def digest(self) -> str:
         """SHA-256 of all that can move a score: names, texts, images, truth and protocol."""
         out = hashlib.sha256(f"{self.protocol.key}/{self.split}".encode())
-        images = [self.images.digest(position) for position in range(len(self.images))]
-        for names in (self.query_ids, self.gallery_ids, self.query_text, self.gallery_text, images):
+        sets = [self.images, *([] if self.gallery_images is None else [self.gallery_images])]
+        digests = [[images.digest(position) for position in range(len(images))] for images in sets]
+        for names in (self.query_ids, self.gallery_ids, self.query_text, self.gallery_text, *digests):
             out.update(json.dumps(None if names is None else list(names)).encode())
         rows = [self.qrels.relevant, self.qrels.excluded, self.qrels.subset]
         columns = [self.query_image, self.gallery_image, self.query_group, self.gallery_group]

@@ -89,6 +89,30 @@ def tokens(clip):
 
 
 @pytest.fixture(scope="session")
+def pe_audio_video(tmp_path_factory):
+    """The folder of a PE-AV of one layer a part, whose vision model is a ViT in the place of timm's."""
+    import torch
+    from transformers import AutoConfig, PeAudioVideoConfig, PeAudioVideoModel
+
+    from requery.backbones.pe_audio_video import PeAudioVideo, PePreprocess
+
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 1}
+    part = {**sizes, "head_dim": 16}
+    dac = {"encoder_hidden_size": 4, "hidden_size": 16, "codebook_dim": 8, "downsampling_ratios": [2, 4, 5]}
+    marks = {f"{name}_token_id": number for number, name in enumerate(("pad", "bos", "eos", "cls", "sep"))}
+    text = {**sizes, "hidden_size": 16, "vocab_size": 8, **marks}
+    sides = {"audio_config": {**part, "dac_config": dac}, "video_config": part}
+    config = PeAudioVideoConfig(text_config=text, audio_video_config={**part, **sides})
+    vision = AutoConfig.for_model("vit", **sizes, image_size=16, patch_size=8, num_labels=24)
+    config.audio_video_config.video_config.vision_config = vision
+    folder = tmp_path_factory.mktemp("pe")
+    preprocess = PePreprocess(rate=8000, hop=40, seconds=0.1, frames=2, size=(16, 16))
+    PeAudioVideo(PeAudioVideoModel(config).eval(), preprocess).save(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def checkpoints(clip, blip2, tmp_path_factory):
     """A folder with the checkpoints `clip` and `blip2`."""
     folder = tmp_path_factory.mktemp("checkpoints")

@@ -12,8 +12,10 @@ from datamodules.sources import Sources
 from requery.decode import Background, load_rgb, read_bytes
 from requery.errors import DataError
 from requery.files import sha256_bytes
+from requery.sound import read_wav
+from requery.video import decode_frames, decode_sound
 
-REMEDY = "fetch them, correct image_root, or leave them out with on_bad: skip"
+REMEDY = "fetch them, correct their root, or leave them out with on_bad: skip"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,10 @@ def absent(sources: Sources) -> list[Finding]:
             empty[name] = str(path)
     return [
         Finding(sources.where, check, items, sources.affected(items), len(sources.paths), REMEDY)
-        for check, items in (("images missing", missing), ("images empty (0 bytes)", empty))
+        for check, items in (
+            (f"{sources.what} missing", missing),
+            (f"{sources.what} empty (0 bytes)", empty),
+        )
         if items
     ]
 
@@ -52,10 +57,22 @@ def inspect(path: Path, background: Background) -> Inspected | None:
     except DataError:
         return None
     try:
-        load_rgb(path, background)
+        _decode(path, background)
     except DataError as error:
         return Inspected(digest, str(error))
     return Inspected(digest)
+
+
+def _decode(path: Path, background: Background) -> None:
+    """Decode an image, a WAV file, or both sides of a video file."""
+    match path.suffix.lower():
+        case ".wav":
+            read_wav(path)
+        case ".mp4":
+            decode_sound(path)
+            decode_frames(path, 1)
+        case _:
+            load_rgb(path, background)
 
 
 def unreadable(sources: Sources, inspected: Mapping[Path, Inspected]) -> list[Finding]:
@@ -64,7 +81,7 @@ def unreadable(sources: Sources, inspected: Mapping[Path, Inspected]) -> list[Fi
     items = {name: error for name, error in found.items() if error is not None}
     if not items:
         return []
-    check = "images truncated or unreadable"
+    check = f"{sources.what} truncated or unreadable"
     return [Finding(sources.where, check, items, sources.affected(items), len(sources.paths), REMEDY)]
 
 
@@ -80,7 +97,7 @@ def duplicates(sources: Sources, inspected: Mapping[Path, Inspected]) -> list[Fi
         for group in groups
         for name in group
     }
-    check = "images with the bytes of another (they tie in every ranking)"
+    check = f"{sources.what} with the bytes of another (they tie in every ranking)"
     return (
         [Finding(sources.where, check, items, sources.affected(items), len(sources.paths), fails=False)]
         if items

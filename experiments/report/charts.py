@@ -9,7 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from experiments.report.arms import Arm
-from experiments.report.svg import Axis, Series, line_chart
+from experiments.report.scale import Axis
+from experiments.report.svg import Series, line_chart
 
 K_MAX = 1000
 NORMAL_95 = 1.959964

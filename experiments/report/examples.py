@@ -127,7 +127,7 @@ class Illustrator:
         reference = None
         if task and at is not None and task.query_image is not None:
             position = int(task.query_image[at])
-            reference = Item(task.images.ids[position], self.album.add(task, position))
+            reference = Item(task.images.ids[position], self.album.add(task.images, position))
         text = str(task.query_text[at]) if task and at is not None and task.query_text is not None else ""
         relevant = int(_ranks(run, "n_relevant")[row]) if "n_relevant" in (run.ranks or {}) else len(grades)
         answers = [self._answer(name, run, query, grades) for name, run in self.runs]
@@ -159,7 +159,7 @@ class Illustrator:
             return Item(name, None, name, truth)
         if task.gallery_image is None:
             return Item(name, None, str((task.gallery_text or [])[at]), truth)
-        return Item(name, self.album.add(task, int(task.gallery_image[at])), name, truth)
+        return Item(name, self.album.add(task.gallery_set, int(task.gallery_image[at])), name, truth)
 
 
 def _ranks(run: RunRecord, column: str) -> np.ndarray:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiments.report.shifts import ShiftView, is_shift_run, shift_view
+from experiments.report.shifts import ShiftView, shift_view
+from experiments.report.streams import is_shift_run
 from requery import record
 from requery.errors import RunError
 from requery.record import RunRecord

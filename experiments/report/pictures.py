@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from requery.errors import DataError
+from requery.images import ImageSet
 from requery.record import RunRecord
 from requery.task import RetrievalTask
 
@@ -67,15 +68,17 @@ class Album:
     refused: int = 0
     names: dict[str, str] = field(default_factory=dict)
 
-    def add(self, task: RetrievalTask, position: int) -> str | None:
-        """The class name of an image of the task; None where the budget is spent.
+    def add(self, images: ImageSet, position: int) -> str | None:
+        """The class name of an image; None where the budget is spent, and of a sound or a video.
 
         Raises:
             DataError: the image cannot be read.
         """
-        digest = task.images.digest(position)
+        if images.medium != "image":
+            return None
+        digest = images.digest(position)
         if digest not in self.names:
-            uri = _data_uri(task, position)
+            uri = _data_uri(images, position)
             if len(uri) > self.budget:
                 self.refused += 1
                 return None
@@ -85,8 +88,8 @@ class Album:
         return self.names[digest]
 
 
-def _data_uri(task: RetrievalTask, position: int) -> str:
-    image = task.images.load(position).convert("RGB")
+def _data_uri(images: ImageSet, position: int) -> str:
+    image = images.load(position).convert("RGB")
     image.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY, method=6)

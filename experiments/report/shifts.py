@@ -1,17 +1,20 @@
-"""Tests of streams as the report shows them: methods by shifts, tinted by what was gained or lost."""
+"""Tests of streams as the report shows them: methods by shifts, tinted by what was gained or lost; facts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from requery.errors import RunError
-from requery.formats import read_mapping
+import numpy as np
+
+from experiments.report.plane import feature_plane, has_features
+from experiments.report.standalone import Figure
+from experiments.report.streams import Streams, read_streams, whole
 from requery.record import RunRecord
 
-FILE = "shifts.json"
+PICTURED = 3
+"""Shifts whose embeddings are shown."""
 FULL = 0.05
 """Gain at which a cell has its full tint."""
 
@@ -42,24 +45,38 @@ class ShiftTable:
 
 
 @dataclass(frozen=True)
+class FactRow:
+    """Means over orders of what is known of a method's streams; None where it has no such thing."""
+
+    shift: str
+    method: str
+    uniformity: float | None
+    gap: float | None
+    source_gap: float | None
+    updates: float | None
+
+
+@dataclass(frozen=True)
 class ShiftView:
-    """One run."""
+    """One run; the picture is None where it kept no embeddings."""
 
     name: str
     protocol: str
     facts: Sequence[tuple[str, str]]
     tables: Sequence[ShiftTable]
+    streams: Sequence[FactRow]
+    picture: Figure | None
 
 
 def shift_view(run: RunRecord) -> ShiftView:
-    """Read a run's tables: of the protocol's first metric, and of clean queries where they were probed.
+    """Read a run: tables of the protocol's first metric, and of clean queries where they were probed; facts.
 
     Raises:
-        RunError: the file is damaged; names it.
+        RunError: a file is damaged; names it.
     """
-    path = run.path / FILE
-    try:
-        record = read_mapping(path)["tables"][0]
+    found = read_streams(run.path)
+    with whole(found.file):
+        record = found.first
         metric, methods = record["metric"], record["methods"]
         tables = [ShiftTable(f"{metric} under each shift", methods, _rows(record["rows"], methods))]
         if record["clean_after"]:
@@ -70,14 +87,24 @@ def shift_view(run: RunRecord) -> ShiftView:
             ("queries", f"{record['queries']:,}"),
             ("orders", record["orders"]),
         ]
-        return ShiftView(f"{run.experiment}/{run.name}", record["protocol"], facts, tables)
-    except (KeyError, IndexError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error!r}); test the run again") from error
+        picture = feature_plane(found, limit=PICTURED) if has_features(found) else None
+        return ShiftView(found.name, record["protocol"], facts, tables, _fact_rows(found), picture)
 
 
-def is_shift_run(path: Path) -> bool:
-    """Whether a run folder holds a test of streams."""
-    return (path / FILE).is_file()
+def _fact_rows(run: Streams) -> list[FactRow]:
+    orders: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for fact in run.facts:
+        orders.setdefault((fact["shift"], fact["method"]), []).append(fact)
+    names = ("uniformity", "gap", "source_gap", "updates")
+    return [
+        FactRow(*key, *(_mean([fact[name] for fact in found]) for name in names))
+        for key, found in orders.items()
+    ]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _rows(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
+
+from experiments.report.scale import Axis, Scale
 
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 42
 COLOURS = 8
 """The style sheet has this many line colours, `.c0` and on."""
+CHARACTER = 6.7
+"""Pixels that a character of a tick's name takes, at most."""
+MIDDLE = Markup('text-anchor="middle"')
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Series:
         low: lower edge of the band, aligned with `y`.
         high: upper edge.
         dashed: draw it dashed.
+        whiskers: draw `low` to `high` as a whisker at each point in place of the band.
     """
 
     label: str
@@ -35,23 +41,7 @@ class Series:
     low: Sequence[float | None] = ()
     high: Sequence[float | None] = ()
     dashed: bool = False
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A scale from data to pixels.
-
-    Args:
-        label: written along the axis.
-        log: logarithmic.
-        percent: values are fractions, printed in percent.
-        zero: a linear scale starts at 0.
-    """
-
-    label: str = ""
-    log: bool = False
-    percent: bool = False
-    zero: bool = False
+    whiskers: bool = False
 
 
 def line_chart(title: str, series: Sequence[Series], x: Axis, y: Axis) -> Markup:
@@ -59,6 +49,22 @@ def line_chart(title: str, series: Sequence[Series], x: Axis, y: Axis) -> Markup
 
     Args:
         title: the chart's accessible name.
+        series: the lines; a log axis leaves out what is not positive.
+        x: the horizontal axis.
+        y: the vertical axis.
+    """
+    drawn = plot(series, x, y)
+    if not drawn:
+        return Markup('<p class="empty">nothing recorded</p>')
+    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, HEIGHT, title, drawn
+    )
+
+
+def plot(series: Sequence[Series], x: Axis, y: Axis) -> Markup:
+    """Draw lines over a grid, to be put into an SVG of `WIDTH` by `HEIGHT`; empty where there is nothing.
+
+    Args:
         series: the lines; a log axis leaves out what is not positive.
         x: the horizontal axis.
         y: the vertical axis.
@@ -72,94 +78,63 @@ def line_chart(title: str, series: Sequence[Series], x: Axis, y: Axis) -> Markup
         if value is not None and (not y.log or value > 0)
     ]
     if not xs or not ys:
-        return Markup('<p class="empty">nothing recorded</p>')
-    across = _Scale(x, min(xs), max(xs), LEFT, WIDTH - RIGHT, tight=True)
-    up = _Scale(y, min(ys), max(ys), HEIGHT - BOTTOM, TOP)
-    parts = [*_grid(across, up), *(_band(line, across, up) for line in series)]
+        return Markup("")
+    across = Scale(x, min(xs), max(xs), LEFT, WIDTH - RIGHT, tight=True)
+    up = Scale(y, min(ys), max(ys), HEIGHT - BOTTOM, TOP)
+    parts = [*_grid(across, up), *(_spread(line, across, up) for line in series)]
     parts += [_line(line, across, up) for line in series]
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, title, Markup("").join(parts)
-    )
+    return Markup("").join(parts)
 
 
-class _Scale:
-    """Maps values to pixels and knows its ticks."""
-
-    def __init__(
-        self, axis: Axis, low: float, high: float, start: float, end: float, tight: bool = False
-    ) -> None:
-        self.axis, self.start, self.end = axis, start, end
-        if axis.zero:
-            low = min(low, 0.0)
-        if high <= low:
-            low, high = (low / 2, high * 2) if axis.log else (low - 0.5, high + 0.5)
-        self.ticks = _log_ticks(low, high) if axis.log else _ticks(low, high)
-        if not tight:
-            low, high = min(low, self.ticks[0]), max(high, self.ticks[-1])
-        self.ticks = [tick for tick in self.ticks if low <= tick <= high]
-        self.low, self.high = low, high
-
-    def __call__(self, value: float) -> float:
-        change = math.log if self.axis.log else float
-        share = (change(value) - change(self.low)) / (change(self.high) - change(self.low))
-        return round(self.start + share * (self.end - self.start), 1)
-
-    def shows(self, value: float | None) -> bool:
-        return value is not None and (value > 0 or not self.axis.log)
-
-    def text(self, value: float) -> str:
-        if self.axis.percent:
-            value *= 100
-        return f"{round(value, 10):,.10g}"
+def depth(axis: Axis) -> float:
+    """Pixels below `HEIGHT` that the horizontal axis needs for its names, which are slanted where crowded."""
+    places = sorted(place for place, _ in axis.ticks)
+    room = min((b - a for a, b in pairwise(places)), default=1.0) * (WIDTH - LEFT - RIGHT)
+    longest = CHARACTER * max((len(name) for _, name in axis.ticks), default=0)
+    return 0.0 if longest < room else 0.87 * longest  # sin 60°
 
 
-def _ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten, from just below `low` to just above `high`."""
-    raw = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= raw * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [number * step for number in range(first, last + 1)]
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5 times powers of ten around the range; powers of ten alone where it is wide."""
-    units = (1, 2, 5) if high / low < 2000 else (1,)
-    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
-    every = [unit * 10.0**power for power in powers for unit in units]
-    below = [tick for tick in every if tick <= low * 1.0001]
-    above = [tick for tick in every if tick >= high * 0.9999]
-    return [tick for tick in every if below[-1] <= tick <= above[0]]
-
-
-def _grid(across: _Scale, up: _Scale) -> list[Markup]:
+def _grid(across: Scale, up: Scale) -> list[Markup]:
     parts = []
+    below = depth(across.axis)
     for tick in up.ticks:
+        kind = "axis" if tick == 0 and up.low < 0 else "rule"
         parts.append(
-            Markup(
-                '<path class="rule" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
-            ).format(LEFT, up(tick), WIDTH - RIGHT, LEFT - 8, up(tick) + 4, up.text(tick))
+            Markup('<path class="{}" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>').format(
+                kind, LEFT, up(tick), WIDTH - RIGHT, LEFT - 8, up(tick) + 4, up.text(tick)
+            )
         )
     for tick in across.ticks:
+        x, y = across(tick), HEIGHT - BOTTOM + 19
+        way = Markup('text-anchor="end" transform="rotate(-60 {} {})"').format(x, y) if below else MIDDLE
         parts.append(
-            Markup(
-                '<path class="tick" d="M{} {}v5"/><text x="{}" y="{}" text-anchor="middle">{}</text>'
-            ).format(across(tick), HEIGHT - BOTTOM, across(tick), HEIGHT - BOTTOM + 19, across.text(tick))
+            Markup('<path class="tick" d="M{} {}v5"/><text x="{}" y="{}" {}>{}</text>').format(
+                x, HEIGHT - BOTTOM, x, y, way, across.text(tick)
+            )
         )
     parts.append(
         Markup('<path class="axis" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, across.axis.label
+            LEFT,
+            HEIGHT - BOTTOM,
+            WIDTH - RIGHT,
+            (LEFT + WIDTH - RIGHT) / 2,
+            HEIGHT - 4 + below,
+            across.axis.label,
         )
     )
     return parts
 
 
-def _band(line: Series, across: _Scale, up: _Scale) -> Markup:
+def _spread(line: Series, across: Scale, up: Scale) -> Markup:
+    """The band or the whiskers from `low` to `high`."""
     edges = [
         (across(x), up(low), up(high))
         for x, low, high in zip(line.x, line.low, line.high, strict=False)
         if across.shows(x) and up.shows(low) and up.shows(high) and low is not None and high is not None
     ]
+    if line.whiskers and edges:
+        strokes = "".join(f"M{x - 2.5:.1f} {low}h5M{x} {low}V{high}m-2.5 0h5" for x, low, high in edges)
+        return Markup('<path class="whisker c{}" d="{}"/>').format(line.colour % COLOURS, strokes)
     if len(edges) < 2:
         return Markup("")
     there = [f"{x} {high}" for x, _, high in edges]
@@ -167,7 +142,7 @@ def _band(line: Series, across: _Scale, up: _Scale) -> Markup:
     return Markup('<path class="band c{}" d="M{}Z"/>').format(line.colour % COLOURS, "L".join(there + back))
 
 
-def _line(line: Series, across: _Scale, up: _Scale) -> Markup:
+def _line(line: Series, across: Scale, up: Scale) -> Markup:
     strokes: list[str] = []
     dots = []
     pen = "M"
@@ -204,7 +179,13 @@ def marker(colour: int, x: float, y: float, tip: str = "", filled: bool = True) 
 
 def swatch(colour: int, dashed: bool = False) -> Markup:
     """A series' line and point for a legend."""
-    return Markup(
-        '<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">'
-        '<path class="line c{}{}" d="M1 6H27"/>{}</svg>'
-    ).format(colour % COLOURS, " dashed" if dashed else "", marker(colour, 14, 6, filled=not dashed))
+    return Markup('<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{}</svg>').format(
+        key(colour, dashed)
+    )
+
+
+def key(colour: int, dashed: bool = False) -> Markup:
+    """What a swatch shows, 28 by 12."""
+    return Markup('<path class="line c{}{}" d="M1 6H27"/>{}').format(
+        colour % COLOURS, " dashed" if dashed else "", marker(colour, 14, 6, filled=not dashed)
+    )

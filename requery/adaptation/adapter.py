@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 
 from requery.adaptation.collapse import Collapse, CollapseMonitor
 from requery.adaptation.gallery import Gallery
+from requery.adaptation.inputs import unit, usable
 from requery.adaptation.layer_norms import freeze_all_but, layer_norm_parameters
-from requery.adaptation.rules import Step, rule_for
+from requery.adaptation.rules import Passes, Step, rule_for
 from requery.adaptation.sam import Gradients
 from requery.adaptation.settings import Method, Updating
 from requery.cache import tensor_digest
@@ -44,6 +44,7 @@ class Adapter:
     Attributes:
         counts: batches, queries, updates, `waited` steps without enough to learn from, `skipped` steps whose
             embeddings or gradients were not finite, `restarts` from the source weights.
+        passes: through the encoder, forward and backward.
         collapses: (batch, reason) of every collapse that began.
 
     Raises:
@@ -53,6 +54,8 @@ class Adapter:
     """
 
     _collapsed: bool
+    _summed: int
+    optimizer: torch.optim.AdamW
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class Adapter:
             updating = method if isinstance(method, Updating) else None
             self.adapted = layer_norm_parameters(encoder, modules) if updating else {}
             freeze_all_but(encoder, self.adapted)
-            self.steps = updating.steps if updating else 0
+            self.steps, self._accumulate = (updating.steps, updating.accumulate) if updating else (0, 1)
             self._rank_after = updating is None or updating.score == "after"
             self._parameters = list(self.adapted.values())
             self._source = [parameter.detach().clone() for parameter in self._parameters]
@@ -89,7 +92,7 @@ class Adapter:
             `(B, D)` unit embeddings to rank with, without graph.
         """
         with torch.inference_mode(False), torch.enable_grad():
-            batch = _usable(batch)
+            batch = usable(batch)
             self._losses: list[dict[str, Tensor]] = []
             queries = self._adapt(batch)
             if queries is None or self._rank_after:
@@ -101,6 +104,21 @@ class Adapter:
         self.counts["batches"] += 1
         self.counts["queries"] += len(queries)
         return queries
+
+    @torch.no_grad()
+    def embed(self, batch: Any, weights: Sequence[Tensor] | None = None) -> Tensor:
+        """Embed a batch without adapting to it: `(B, D)`.
+
+        Args:
+            batch: as for `step`.
+            weights: of the adapted parameters, such as an earlier `weights()`; None = the present ones.
+        """
+        with torch.inference_mode(False), torch.no_grad():
+            return self._embed(usable(batch)) if weights is None else self._embed_at(batch, weights)
+
+    def weights(self) -> list[Tensor]:
+        """Copies of the adapted parameters as they are."""
+        return [parameter.detach().clone() for parameter in self._parameters]
 
     @torch.no_grad()
     def scores(self, queries: Tensor) -> Tensor:
@@ -115,7 +133,7 @@ class Adapter:
     def _adapt(self, batch: Any) -> Tensor | None:
         """Take the steps; the last forward's queries."""
         queries = None
-        encode_source = cache(partial(self._embed_source, batch))
+        encode_source = cache(partial(self._embed_at, batch, self._source))
         for number in range(self.steps):
             queries = self._embed(batch)
             if not bool(queries.isfinite().all()):  # it would poison what is remembered
@@ -134,6 +152,7 @@ class Adapter:
                 encode=self._embed,
                 encode_source=encode_source,
                 seed=self.seed,
+                passes=self.passes,
             )
             self._update(self.rule.gradients(step))
             if self.rule.starts_anew:
@@ -150,8 +169,12 @@ class Adapter:
             self.counts["skipped"] += 1
             log.warning("batch %d: the gradient is not finite, step skipped", self.counts["batches"])
             return
+        self._summed += 1
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
-            parameter.grad = gradient
+            _add(parameter, gradient, 1 / self._accumulate)
+        if self._summed < self._accumulate:
+            return
+        self._summed = 0
         self.optimizer.step()
         self.optimizer.zero_grad()
         self._moved = True
@@ -168,13 +191,15 @@ class Adapter:
             self._restart()
 
     def _embed(self, batch: Any) -> Tensor:
-        return _unit(self.encoder(batch))
+        self.passes.forward += 1
+        return unit(self.encoder(batch))
 
-    def _embed_source(self, batch: Any) -> Tensor:
+    def _embed_at(self, batch: Any, weights: Sequence[Tensor]) -> Tensor:
+        self.passes.forward += 1
         with torch.no_grad():
-            source = dict(zip(self.adapted, self._source, strict=True))
-            # With tie_weights=True torch leaves the source weights in a module that goes by two names.
-            return _unit(functional_call(self.encoder, source, (batch,), tie_weights=False))
+            given = dict(zip(self.adapted, weights, strict=True))
+            # With tie_weights=True torch leaves the given weights in a module that goes by two names.
+            return unit(functional_call(self.encoder, given, (batch,), tie_weights=False))
 
     def _restart(self) -> None:
         """Go back to the source weights in mid-stream."""
@@ -185,6 +210,8 @@ class Adapter:
         with torch.no_grad():
             for parameter, value in zip(self._parameters, self._source, strict=True):
                 parameter.copy_(value)
+                parameter.grad = None
+        self._summed = 0
         if isinstance(self.method, Updating):
             self.optimizer = torch.optim.AdamW(
                 self._parameters, lr=self.method.lr, weight_decay=self.method.weight_decay
@@ -197,6 +224,7 @@ class Adapter:
         """Forget the stream: source weights, a fresh optimizer, an empty queue, counts at 0."""
         self.counts = dict.fromkeys(("batches", "queries", "updates", "waited", "skipped", "restarts"), 0)
         self.collapses: list[tuple[int, str]] = []
+        self.passes = Passes()
         self._losses = []
         with torch.inference_mode(False):
             self._from_source()
@@ -210,6 +238,8 @@ class Adapter:
         """What a new adapter of the same source encoder needs to go on with the stream, bit by bit."""
         return {
             "parameters": {name: p.detach().clone() for name, p in self.adapted.items()},
+            "gradients": {n: p.grad.clone() for n, p in self.adapted.items() if p.grad is not None},
+            "summed": self._summed,
             "optimizer": deepcopy(self.optimizer.state_dict()) if self.adapted else {},
             "rule": self.rule.state_dict(),
             "monitor": self._monitor.state_dict(),
@@ -224,28 +254,18 @@ class Adapter:
         with torch.inference_mode(False), torch.no_grad():
             for name, parameter in self.adapted.items():
                 parameter.copy_(state["parameters"][name])
+                parameter.grad = state["gradients"].get(name)
             if self.adapted:
                 self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
             self.rule.load_state_dict(state["rule"])
             self._monitor.load_state_dict(state["monitor"])
         self.counts, self.collapses = dict(state["counts"]), [tuple(row) for row in state["collapses"]]
-        self._moved, self._collapsed = state["moved"], state["collapsed"]
+        self._moved, self._collapsed, self._summed = state["moved"], state["collapsed"], state["summed"]
 
 
-def _unit(embeddings: Tensor) -> Tensor:
-    """Normalise, in float32 at least."""
-    wide = embeddings.float() if embeddings.dtype in (torch.float16, torch.bfloat16) else embeddings
-    return F.normalize(wide, dim=-1)
-
-
-def _usable(batch: Any) -> Any:
-    """Copy inference tensors, which autograd refuses; leave the rest as it is."""
-    match batch:
-        case Tensor():
-            return batch.clone() if batch.is_inference() else batch
-        case Mapping():
-            return {key: _usable(value) for key, value in batch.items()}
-        case list() | tuple():
-            values = [_usable(value) for value in batch]
-            return type(batch)(*values) if hasattr(batch, "_fields") else type(batch)(values)
-    return batch
+def _add(parameter: Tensor, gradient: Tensor | None, share: float) -> None:
+    """Add a share of a gradient to what the next update takes."""
+    if gradient is None:
+        return
+    gradient = gradient if share == 1 else gradient * share
+    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient

@@ -1,16 +1,21 @@
-"""Image–text models, from a local folder or a hub repository at a pinned commit."""
+"""Models of images and texts, or of sounds and videos: a local folder, or a hub repository at a commit."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 from safetensors import SafetensorError
 
 from requery.backbones.base import Backbone
 from requery.backbones.blip2 import HUB_TYPE, MODEL_TYPE, Blip2
 from requery.backbones.clip import Clip, Fusion
+from requery.backbones.pe_audio_video import PE_TYPE, PeAudioVideo
 from requery.backbones.source import read_json, resolve
+from requery.backbones.stored import STORED_TYPE, Stored
 from requery.errors import ConfigError, DataError
 
-__all__ = ["Backbone", "Blip2", "Clip", "load_backbone"]
+__all__ = ["Backbone", "Blip2", "Clip", "PeAudioVideo", "Stored", "load_backbone"]
 
 BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 """What the readers of transformers and safetensors raise on missing and damaged files."""
@@ -33,12 +38,19 @@ def load_backbone(source: str, revision: str | None = None, fusion: Fusion = "su
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = resolve(source, revision)
     kind = read_json(folder / "config.json").get("model_type")
-    if kind not in ("clip", MODEL_TYPE, HUB_TYPE):
+    readers: dict[str, Callable[[Path], Backbone]] = {
+        "clip": lambda at: Clip.load(at, fusion),
+        HUB_TYPE: Blip2.load,
+        MODEL_TYPE: Blip2.load,
+        PE_TYPE: PeAudioVideo.load,
+        STORED_TYPE: Stored.load,
+    }
+    if kind not in readers:
         raise ConfigError(
-            f"{folder}/config.json: model_type {kind!r} is not known; use clip, {HUB_TYPE} or {MODEL_TYPE}"
+            f"{folder}/config.json: model_type {kind!r} is not known; it is one of {', '.join(readers)}"
         )
     try:
-        return Clip.load(folder, fusion) if kind == "clip" else Blip2.load(folder)
+        return readers[kind](folder)
     except BROKEN as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(

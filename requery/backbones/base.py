@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from requery.errors import ConfigError
-from requery.preprocess import Preprocess
+from requery.images import Medium
+from requery.preprocess import Transform
 
 
 class Backbone(nn.Module, ABC):
@@ -22,14 +23,17 @@ class Backbone(nn.Module, ABC):
     Args:
         vision: the vision tower, frozen and kept in evaluation mode.
         tokenizer: a transformers tokenizer.
-        preprocess: from image to `pixel_values`.
+        preprocess: from what an image set loads to the tower's input.
         max_text: tokens a text is cut and, outside training, padded to.
     """
+
+    media: ClassVar[tuple[Medium, ...]] = ("image",)
+    """What its towers read, beside texts."""
 
     temperature: nn.Parameter
     """`()`: scores are divided by it in a loss; ranking never uses it."""
 
-    def __init__(self, vision: nn.Module, tokenizer: Any, preprocess: Preprocess, max_text: int) -> None:
+    def __init__(self, vision: nn.Module, tokenizer: Any, preprocess: Transform, max_text: int) -> None:
         super().__init__()
         self.vision = vision.requires_grad_(False).eval()
         self.tokenizer, self.preprocess, self.max_text = tokenizer, preprocess, max_text
@@ -41,8 +45,13 @@ class Backbone(nn.Module, ABC):
             self.vision.eval()
         return self
 
-    def image_features(self, pixels: Tensor) -> Tensor:
-        """`(B, 3, S, S)` pixel values to the vision tower's tokens, `(B, L, W)`."""
+    def image_features(self, pixels: Tensor, medium: Medium = "image") -> Tensor:
+        """`(B, 3, S, S)` pixel values to the vision tower's tokens, `(B, L, W)`.
+
+        Args:
+            pixels: what `preprocess` made.
+            medium: of what; one of `media`.
+        """
         features: Tensor = self.vision(pixel_values=pixels).last_hidden_state
         return features
 

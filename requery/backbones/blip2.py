@@ -44,6 +44,8 @@ class Blip2(Backbone):
             folder, and does not write its weights again.
     """
 
+    preprocess: Preprocess
+
     def __init__(
         self,
         vision: nn.Module,

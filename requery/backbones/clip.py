@@ -27,6 +27,8 @@ class Clip(Backbone):
             of the two unit embeddings.
     """
 
+    preprocess: Preprocess
+
     def __init__(self, model: Any, tokenizer: Any, preprocess: Preprocess, fusion: Fusion = "sum") -> None:
         super().__init__(
             model.vision_model, tokenizer, preprocess, model.config.text_config.max_position_embeddings

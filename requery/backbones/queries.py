@@ -10,7 +10,7 @@ from requery.errors import ConfigError
 from requery.task import RetrievalTask
 
 PIXELS = 2**30
-"""Bytes of decoded query images kept, so that a stream that passes again decodes nothing."""
+"""Bytes of decoded queries kept, so that a stream that passes again decodes nothing."""
 
 
 class QueryEncoder(nn.Module):
@@ -42,7 +42,8 @@ class QueryEncoder(nn.Module):
             return self.backbone.encode_query(self.backbone.image_features(batch), None)
         image = None
         if task.query_image is not None:
-            image = self.backbone.image_features(self.pixels(task.query_image[batch.cpu()]))
+            inputs = self.pixels(task.query_image[batch.cpu()])
+            image = self.backbone.image_features(inputs, task.images.medium)
         return self.backbone.encode_query(image, task.texts_of(batch))
 
     def inputs(self, index: Tensor, as_pixels: bool = False) -> Tensor:
@@ -53,14 +54,15 @@ class QueryEncoder(nn.Module):
         """
         if not as_pixels:
             return index
-        if self.task.query_image is None or self.task.query_text is not None:
+        task = self.task
+        if task.query_image is None or task.query_text is not None or task.images.medium != "image":
             raise ConfigError(
-                "DeYO shuffles the patches of images; set shuffle: false where queries have texts"
+                "DeYO shuffles the patches of images; set shuffle: false where queries are not images alone"
             )
-        return self.pixels(self.task.query_image[index.cpu()])
+        return self.pixels(task.query_image[index.cpu()])
 
     def pixels(self, positions: Tensor) -> Tensor:
-        """`(B,)` positions in the task's images to `(B, 3, S, S)` on the backbone's device."""
+        """`(B,)` positions in the task's images to the tower's input, `(B, …)`, on the backbone's device."""
         rows = [self._load(int(position)) for position in positions]
         if not rows:
             raise ConfigError("no query to encode: a batch of a stream has at least one")

@@ -37,7 +37,7 @@ def resolve(source: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        patterns = ["*.json", "*.safetensors", "*.txt", "*.model"]
+        patterns = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
         return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise DataError(
@@ -59,14 +59,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return out
 
 
-def pretrained(model_class: Any, folder: Path) -> Any:
+def pretrained(model_class: Any, folder: Path, config: Any = None) -> Any:
     """Read a transformers model in float32: from safetensors alone, and none of its weights left at random.
+
+    Args:
+        model_class: of transformers.
+        folder: of the checkpoint.
+        config: settings in place of the folder's.
 
     Raises:
         DataError: the file lacks some of the model's weights.
     """
     model, found = model_class.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, config=config
     )
     if found["missing_keys"]:
         lost = first(sorted(found["missing_keys"]))

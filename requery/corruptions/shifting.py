@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from requery.corruptions.audio import AUDIO_KINDS
 from requery.corruptions.image import IMAGE_KINDS
-from requery.corruptions.image_set import ShiftedImages, Version
+from requery.corruptions.image_set import ShiftedImages, Version, fitting_kinds
 from requery.corruptions.mixture import Mixture
 from requery.corruptions.text import TEXT_KINDS, TextTools, corrupt_text
 from requery.errors import ConfigError
@@ -34,8 +35,14 @@ def shift_task(
         gallery: corrupt the gallery too.
 
     Raises:
-        ConfigError: a kind finds nothing to change.
+        ConfigError: a kind finds nothing to change, or the gallery is of another medium and not to be spared.
+        DataError: features of shifted queries are not stored.
     """
+    if gallery and task.gallery_images is not None:
+        raise ConfigError(
+            f"{task.protocol.key}: the gallery is {task.gallery_images.medium}, the queries are "
+            f"{task.images.medium}: no kind fits both; set data.gallery: false"
+        )
     change = _Shift(task, mixture, tools)
     query_image, query_text = change.side(task.query_ids, task.query_image, task.query_text, "queries")
     gallery_image, gallery_text = task.gallery_image, task.gallery_text
@@ -83,12 +90,17 @@ class _Shift:
         self, ids: Sequence[str], image: Tensor | None, text: Sequence[str] | None, what: str
     ) -> tuple[Tensor | None, Sequence[str] | None]:
         """The images, `(n,)` positions or None, and texts, `n` or None, of `n` items, corrupted."""
-        self._require(image is not None, IMAGE_KINDS, f"{what}: no images")
+        fitting = () if image is None else fitting_kinds(self.task.images.medium)
+        self._require(IMAGE_KINDS[0] in fitting, IMAGE_KINDS, f"{what}: no images")
+        self._require(AUDIO_KINDS[0] in fitting, AUDIO_KINDS, f"{what}: no sounds")
         self._require(text is not None, TEXT_KINDS, f"{what}: no texts")
         positions = None if image is None else image.tolist()
         texts = None if text is None else list(text)
         for i, name in enumerate(ids):
-            kind, severity = self.mixture.draw(name)
+            drawn = self.mixture.draw(name)
+            if drawn is None:
+                continue
+            kind, severity = drawn
             if kind in TEXT_KINDS and texts is not None:
                 seed = self.mixture.seed
                 texts[i] = corrupt_text(texts[i], kind, severity, key=name, seed=seed, tools=self.tools)

@@ -44,6 +44,10 @@ KARPATHY_METRICS = {
 ANY_METRICS = ("hit_any@1", "hit_any@5", "hit_any@10")
 PERSON_METRICS = (*ANY_METRICS, "map@100000")
 """The published R@k and mAP: the latter is cut nowhere, so its depth is beyond every gallery."""
+PAIRED_METRICS = {
+    "pair": ("recall@1", "recall@5", "recall@10", "mrr@10"),
+    "label": (*ANY_METRICS, "map@10"),
+}
 CIRR_METRICS = (
     "recall@1",
     "recall@5",
@@ -168,6 +172,32 @@ def fashion_gen(split: str, direction: str) -> Protocol:
         ANY_METRICS,
         gallery="all images of the split" if from_text else "the description of each product of the split",
         queries="each product's title and description" if from_text else "every image",
+    )
+
+
+def vggsound(split: str, direction: str, relevant: str) -> Protocol:
+    """Paired clips of VGGSound (Chen et al. 2020): a sound finds its video, or a video its sound.
+
+    The clip's other side is the target. By `label`, all clips of its label are right as well; that is another
+    protocol. `test` is the official split; `val` is ours, a 50th of the official train split by YouTube id.
+
+    Args:
+        split: `train`, `val` or `test`.
+        direction: `audio_to_video` or `video_to_audio`.
+        relevant: `pair` or `label`.
+    """
+    sides = {"audio_to_video": ("sound", "videos"), "video_to_audio": ("video", "sounds")}
+    if direction not in sides:
+        raise ConfigError(f"direction {direction!r} is neither audio_to_video nor video_to_audio")
+    if relevant not in PAIRED_METRICS:
+        raise ConfigError(f"relevant {relevant!r} is neither pair nor label")
+    asked, found = sides[direction]
+    return Protocol(
+        f"vggsound/{split}/{direction}" + ("/label" if relevant == "label" else ""),
+        1,
+        PAIRED_METRICS[relevant],
+        gallery=f"the {found} of all clips of the split",
+        queries=f"the {asked} of every clip",
     )
 
 

@@ -19,7 +19,7 @@ from requery.ranking.leaders import Leaders
 from requery.ranking.qrels import Qrels
 from requery.ranking.strips import Pairs, Strips
 from requery.ranking.threads import each_block
-from requery.ranking.tiles import QUERY_BLOCK
+from requery.ranking.tiles import QUERY_BLOCK, Tiles
 from requery.ranking.top import unpack
 
 MEMORY_BUDGET = 512 * 2**20
@@ -71,7 +71,7 @@ class Ranking:
 @torch.no_grad()
 def rank(
     queries: Tensor,
-    gallery: Tensor,
+    gallery: Tensor | Tiles,
     qrels: Qrels,
     *,
     top_k: int = 100,
@@ -86,7 +86,8 @@ def rank(
 
     Args:
         queries: `(Q, D)` float.
-        gallery: `(N, T, D)` float, or `(N, D)` where each item has one embedding.
+        gallery: `(N, T, D)` float, or `(N, D)` where each item has one embedding; or the tiles of one whose
+            embeddings were checked before.
         qrels: the truth.
         top_k: how many of the first items to keep.
         memory_budget: bytes of scores held at one time. Of a query block's tiles, those with relevant or
@@ -102,22 +103,24 @@ def rank(
     """
     if top_k < 1 or memory_budget < 1:
         raise ConfigError(f"top_k ({top_k}) and memory_budget ({memory_budget}) must be at least 1")
-    check_shapes(queries, gallery)
+    items = gallery if isinstance(gallery, Tensor) else gallery.gallery
+    check_shapes(queries, items)
     check_embeddings(queries, "query", query_ids)
-    check_embeddings(gallery, "gallery", gallery_ids)
-    qrels.validate(queries.shape[0], gallery.shape[0])
-    strips, queries = Strips(gallery, memory_budget), queries.to(gallery.device)
-    k = min(top_k, gallery.shape[0])
+    if items is gallery:
+        check_embeddings(items, "gallery", gallery_ids)
+    qrels.validate(queries.shape[0], items.shape[0])
+    strips, queries = Strips(gallery, memory_budget), queries.to(items.device)
+    k = min(top_k, items.shape[0])
 
-    def block(own: Strips, number: int) -> _Block:
+    def block(own: Strips, number: int) -> Block:
         return _rank_block(own, queries, qrels, number * QUERY_BLOCK, k)
 
     blocks = list(each_block(strips, block, -(-len(qrels) // QUERY_BLOCK)))
-    return _assemble(blocks, qrels, k, gallery.shape[0])
+    return assemble(blocks, qrels, k, items.shape[0])
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """Ranks of one query block: of its relevant items, the scores of its subset, its first items."""
 
     relevant_score: Tensor
@@ -126,7 +129,7 @@ class _Block:
     top_keys: Tensor
 
 
-def _rank_block(strips: Strips, queries: Tensor, qrels: Qrels, start: int, top_k: int) -> _Block:
+def _rank_block(strips: Strips, queries: Tensor, qrels: Qrels, start: int, top_k: int) -> Block:
     stop = min(start + QUERY_BLOCK, queries.shape[0])
     block = strips.tiles.block(queries[start:stop])
     relevant, excluded, subset = (
@@ -140,7 +143,7 @@ def _rank_block(strips: Strips, queries: Tensor, qrels: Qrels, start: int, top_k
         ahead += strip.count_ahead(relevant, relevant_score)
         best.add(strip)
     found = relevant_score > -torch.inf
-    return _Block(
+    return Block(
         relevant_score.cpu(), torch.where(found, ahead + 1, 0).cpu(), subset_score.cpu(), best.keys.cpu()
     )
 
@@ -155,7 +158,9 @@ def _pairs(rows: Ragged | None, start: int, stop: int, device: torch.device) -> 
     return Pairs(numbers.to(device), rows.values[first:last].long().to(device))
 
 
-def _assemble(blocks: list[_Block], qrels: Qrels, k: int, n_gallery: int) -> Ranking:
+def assemble(blocks: list[Block], qrels: Qrels, k: int, n_gallery: int) -> Ranking:
+    """Make a ranking of successive blocks of queries; `k` first items were kept of each."""
+
     def column(name: str, empty: Tensor) -> Tensor:
         return torch.cat([empty, *(getattr(block, name) for block in blocks)])
 

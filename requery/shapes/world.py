@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import overload
+from typing import ClassVar, overload
 
 from PIL import Image
 
 from requery.errors import ConfigError
+from requery.images import Medium
 from requery.shapes.edits import Edit, apply, draw_edit
 from requery.shapes.render import render
 from requery.shapes.scene import SPLITS, Scene, ShapesConfig, random_scene, split_of, stream
@@ -52,6 +53,8 @@ def scene_at(config: ShapesConfig, split: str, index: int) -> Scene:
 
 class ShapesImages:
     """The first `n` images of a split, drawn when asked for (an ImageSet)."""
+
+    medium: ClassVar[Medium] = "image"
 
     def __init__(self, config: ShapesConfig, split: str, n: int) -> None:
         if split not in SPLITS:

@@ -1,3 +1,5 @@
+from functools import wraps
+
 import pytest
 import yaml
 
@@ -7,6 +9,7 @@ from experiments.__main__ import main
 from experiments.data_check import check_data, splits_used
 from requery.errors import DataError
 from tests.datamodules.conftest import CIRRFolder
+from tests.experiments.dummy import Regression
 
 QURE, PRETRAINING = "lightning_modules.QuReModule", "lightning_modules.ClipPretraining"
 
@@ -78,9 +81,8 @@ def test_a_fit_refuses_all_of_its_splits_before_the_model_is_made(tmp_path, conf
     settings = {"root": str(root), "image_root": "pictures", "name": "tiny"}
     content["data"] = {"class_path": "datamodules.CIRRDataModule", "init_args": settings}
     config.write_text(yaml.safe_dump(content))
-    monkeypatch.setattr(
-        "tests.experiments.dummy.Regression.__init__", lambda *_, **__: pytest.fail("too late")
-    )
+    made = wraps(Regression.__init__)(lambda *_, **__: pytest.fail("too late"))  # with the signature it has
+    monkeypatch.setattr(Regression, "__init__", made)
     assert main(["fit", f"--config={config}"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(" (")[0] for line in lines] == [

@@ -7,6 +7,7 @@ import json
 import lightning as L
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from callbacks.run_record import RunRecord
 from datamodules import QueryShifts, ShapesDataModule
@@ -26,7 +27,11 @@ from requery.adaptation import (
     Tent,
     TrainingFreeTCR,
 )
+from requery.adaptation.hubness import suppress_hubs
 from requery.errors import ConfigError
+from requery.ranking.metrics import per_query
+from requery.ranking.scored import rank_scores
+from requery.rng import permutation
 
 SIZES = Families(train=2, val=2, test=12)
 METHODS = {"method": REST(lr=1e-2), "rivals": (TCR(lr=1e-2), Tent(lr=1e-2), NoAdaptation())}
@@ -63,7 +68,7 @@ def tested(checkpoints, tmp_path):
 def test_every_method_meets_the_same_streams_from_the_same_weights(tested):
     module, folder = tested()
     streamed = module.tested
-    assert streamed.methods == ("rest(lr=0.01)", "tcr(lr=0.01)", "tent(lr=0.01)", "none")
+    assert tuple(streamed.methods) == ("rest(lr=0.01)", "tcr(lr=0.01)", "tent(lr=0.01)", "none")
     metrics = len(streamed.task.protocol.metrics)
     assert streamed.values.shape == (4, 1, 4, 1, metrics, 40)  # two shifts in two orders
     none = streamed.values[:, 0, 3, 0]
@@ -124,11 +129,68 @@ def test_every_other_method_runs_on_images(tested):
     assert not torch.equal(values[5], values[8])  # DeYO did something
 
 
+def test_scores_corrected_for_hubs_are_ranked_as_they_are(tested):
+    """HAT-VTR at a rate of almost nothing: its embeddings are the source's, its ranking is not."""
+    rivals = (NoAdaptation(),)
+    data = {"kinds": ["defocus_blur"], "orders": 1, "queries": 40}
+    module, _ = tested(data=data, method=HATVTR(lr=1e-12), rivals=rivals, features=True)
+    streamed = module.tested
+    by_hub, plain = (streamed.features[f"defocus_blur@5/{name}"] for name in streamed.methods)
+    torch.testing.assert_close(by_hub, plain)
+    assert not torch.equal(streamed.values[0, 0, 0], streamed.values[0, 0, 1])
+    gallery = module.index.embeddings[:, 0]
+    order = torch.from_numpy(permutation(0, 0, 40))
+    scores = (gallery @ plain[order].float().T).T
+    history, ranks = scores[:0], torch.empty(40)
+    for batch in torch.split(torch.arange(40), 16):
+        history = torch.cat([history, scores[batch]])
+        now = suppress_hubs(history, 100.0, 10.0, 0.5) if int(batch[0]) else history
+        qrels = streamed.task.qrels.select(order[batch])
+        found = rank_scores(now[-len(batch) :], qrels)
+        ranks[order[batch]] = per_query("recall@10", found, qrels).float()
+    at = streamed.task.protocol.metrics.index("recall@10")
+    assert (streamed.values[0, 0, 0, 0, at] == ranks).float().mean() > 0.95  # half precision moves few
+
+
+def test_methods_take_batches_of_their_own_and_miss_some_when_busy(tested):
+    rivals = (TCR(batch_size=4, lr=1e-2), TCR(pace=3.0, lr=1e-2), NoAdaptation(pace=3.0))
+    module, folder = tested(data={"kinds": ["fog"], "orders": 1}, method=TCR(lr=1e-2), rivals=rivals)
+    facts = {row["method"]: row for row in json.loads((folder / "shifts.json").read_text())["facts"]}
+    assert facts["tcr(lr=0.01)"]["updates"] == 3 * 3  # 40 queries in batches of 16
+    assert facts["tcr(batch_size=4, lr=0.01)"]["updates"] == 3 * 10
+    busy = facts["tcr(pace=3.0, lr=0.01)"]  # a batch takes 9 passes: the first alone is adapted to
+    assert busy["updates"] == 3 and busy["adapted"] == pytest.approx(1 / 3)
+    assert facts["none"]["adapted"] == 1.0 and facts["none"]["source_gap"] is None
+    assert 0 < facts["tcr(lr=0.01)"]["source_gap"] < 2
+    values = module.tested.values[0, 0, :, 0]
+    assert not torch.equal(values[0], values[2])
+
+
+def test_embeddings_are_kept_for_pictures(tested):
+    module, folder = tested(features=True, rivals=(NoAdaptation(),))
+    kept = load_file(folder / "features.safetensors")
+    names = ["rest(lr=0.01)", "none"]
+    assert set(kept) == {
+        "targets",
+        "clean",
+        *(f"{s}@5/{n}" for s in ("gaussian_noise", "fog") for n in names),
+    }
+    assert all(rows.shape == kept["targets"].shape and rows.dtype == torch.float16 for rows in kept.values())
+    target = module.index.embeddings[module.tested.task.qrels.target, 0]
+    torch.testing.assert_close(kept["targets"], target.half())
+
+
+def test_a_share_of_clean_queries(tested):
+    data = {"kinds": ["gaussian_noise"], "clean": [0.0, 1.0], "orders": 1}
+    module, _ = tested(data=data, method=NoAdaptation(), rivals=(TCR(),), features=True)
+    kept = module.tested.features
+    torch.testing.assert_close(kept["gaussian_noise@5, 100 % clean/none"], kept["clean"])
+    assert not torch.equal(kept["gaussian_noise@5/none"], kept["clean"])
+
+
 def test_wrong_uses_are_named(checkpoints, tmp_path, tested):
     with pytest.raises(ConfigError, match="two methods have the same settings"):
         RESTModule(str(checkpoints / "clip"), method=TCR(), rivals=(TCR(),))
-    with pytest.raises(ConfigError, match="HATVTR ranks by scores"):
-        RESTModule(str(checkpoints / "clip"), TCR(), rivals=(HATVTR(),))
     module = RESTModule(str(checkpoints / "clip"), TCR(), cache=str(tmp_path))
     trainer = L.Trainer(
         logger=False, enable_progress_bar=False, accelerator="cpu", use_distributed_sampler=False

@@ -5,8 +5,10 @@ import json
 import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from requery.adaptation import REST, TCR, NoAdaptation
+from requery.adaptation.facts import FACTS
 from requery.episodes import Segment, plan_episodes
 from requery.record import RunFolder
 from requery.shapes.scene import ShapesConfig
@@ -21,7 +23,11 @@ def streamed(plan="separate", probe=False):
     episodes = tuple(plan_episodes(plan, [Segment("fog", 5), Segment("snow", 5)], 2, cycles=2))
     shape = (len(episodes), len(episodes[0].segments), 2, 1 + probe, len(METRICS), TASK.n_queries)
     values = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-    return Streamed(TASK, ("tcr", "none"), episodes, values, torch.ones(len(episodes), 2).long())
+    collapses, facts = torch.ones(len(episodes), 2).long(), torch.zeros(*shape[:3], len(FACTS))
+    facts[..., 0, 1], facts[..., 1, 2] = 0.25, torch.nan  # TCR's gap; no queue without adaptation
+    methods = {"tcr": TCR(), "none": NoAdaptation()}
+    features = {"targets": torch.eye(TASK.n_queries)}
+    return Streamed(TASK, methods, episodes, values, collapses, facts, features)
 
 
 def test_names_say_what_differs_from_the_defaults():
@@ -43,7 +49,12 @@ def test_the_folder_has_every_value_and_the_tables(tmp_path):
         TASK.query_ids[-1],
     )
     assert row[METRICS[0]] == pytest.approx(float(made.values[3, 0, 1, 0, 0, -1]))
-    record = json.loads((tmp_path / "shifts.json").read_text())["tables"][0]
+    whole = json.loads((tmp_path / "shifts.json").read_text())
+    assert whole["methods"]["tcr"]["class"] == "TCR" and whole["methods"]["tcr"]["settings"]["lr"] == 3e-4
+    assert whole["segments"]["fog@5"] == {"kind": "fog", "severity": 5, "clean": 0.0}
+    assert whole["facts"][0]["gap"] == 0.25 and whole["facts"][1]["source_gap"] is None
+    assert torch.equal(load_file(tmp_path / "features.safetensors")["targets"], torch.eye(TASK.n_queries))
+    record = whole["tables"][0]
     fog = record["rows"][0]
     assert fog["shift"] == "fog@5" and record["collapses"] == {"tcr": 4, "none": 4}
     assert fog["cells"]["tcr"]["value"] == pytest.approx(float(made.values[:2, 0, 0, 0, 0].mean()))

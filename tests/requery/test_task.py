@@ -50,6 +50,15 @@ def test_queries_without_content_and_two_galleries_are_refused(task):
         replace(task, gallery_text=list(task.gallery_ids))
 
 
+def test_a_gallery_of_another_medium_has_its_own_set(task):
+    other = ShapesImages(ShapesConfig(seed=1), "test", len(task.images))
+    apart = replace(task, gallery_images=other)
+    assert task.gallery_set is task.images and apart.gallery_set is other
+    assert apart.select(apart.all_queries()[:2]).gallery_set is other
+    assert apart.digest() != task.digest()
+    assert apart.digest() != replace(task, gallery_images=task.images).digest()
+
+
 def test_unpublished_targets_cannot_be_scored(task):
     task.require_truth()
     with pytest.raises(DataError, match="not published"):

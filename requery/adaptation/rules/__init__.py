@@ -9,7 +9,7 @@ from requery.adaptation.methods import (
     Tent,
     TrainingFreeTCR,
 )
-from requery.adaptation.rules.base import Rule, Step
+from requery.adaptation.rules.base import Passes, Rule, Step
 from requery.adaptation.rules.hat_vtr import HubAware
 from requery.adaptation.rules.refined import Refined
 from requery.adaptation.rules.rest import Decoupled
@@ -19,7 +19,7 @@ from requery.adaptation.rules.whole_gallery import SharpnessAware, WholeGallery
 from requery.adaptation.settings import Method
 from requery.errors import ConfigError
 
-__all__ = ["Rule", "Step", "rule_for"]
+__all__ = ["Passes", "Rule", "Step", "rule_for"]
 
 
 def rule_for(method: Method, gallery: Gallery) -> Rule:

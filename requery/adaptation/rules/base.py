@@ -11,6 +11,25 @@ from torch import Tensor
 
 from requery.adaptation.gallery import Gallery
 from requery.adaptation.sam import Gradients
+from requery.adaptation.source_queue import SourceQueue
+
+
+@dataclass
+class Passes:
+    """Passes of whole batches through the encoder.
+
+    Args:
+        forward: without or with graph.
+        backward: through the graph of one.
+    """
+
+    forward: int = 0
+    backward: int = 0
+
+    @property
+    def cost(self) -> int:
+        """In forward passes; a backward pass is worth two."""
+        return self.forward + 2 * self.backward
 
 
 @dataclass(frozen=True)
@@ -29,6 +48,7 @@ class Step:
         encode: another input at the present weights, with graph.
         encode_source: the batch at the source weights, without graph; computed once a batch.
         seed: for what is random.
+        passes: where passes are counted.
     """
 
     batch: Any
@@ -42,9 +62,11 @@ class Step:
     encode: Callable[[Any], Tensor]
     encode_source: Callable[[], Tensor]
     seed: int
+    passes: Passes
 
     def gradients(self, loss: Tensor, *, keep_graph: bool = False) -> Gradients:
         """Gradient of a loss by each parameter, None where it is not reached."""
+        self.passes.backward += 1
         return list(
             torch.autograd.grad(loss, list(self.parameters), retain_graph=keep_graph, allow_unused=True)
         )
@@ -56,6 +78,11 @@ class Rule:
     Args:
         gallery: fixed.
     """
+
+    queue: SourceQueue | None = None
+    """The stream's source-like pairs, of methods that take their bearings from them."""
+    ranks_by_scores = False
+    """Whether `scores` differs from plain similarity, so that embeddings alone cannot be ranked."""
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery = gallery

@@ -23,6 +23,7 @@ class HubAware(Refined):
     """
 
     criterion = "diverse"
+    ranks_by_scores = True
     memory: Tensor | None
     pending: Tensor | None
 

@@ -36,6 +36,7 @@ class Bearings(Rule):
     """
 
     criterion: Criterion = "source_like"
+    queue: SourceQueue
 
     def __init__(self, method: Queued, gallery: Gallery) -> None:
         self.settings = method

@@ -32,7 +32,7 @@ def test_all_problems_come_in_one_error_with_the_hint(broken):
         "a: image names unknown: 1 (typo); queries affected: 1 (odd); typo: a reference unknown to the "
         "split's images; correct the names, or take captions and image splits of the same release",
         "a: images missing: 1 of 3 (a-2); queries affected: 1 (a-q1); a-2: looked for at "
-        f"{broken.paths['a-2']}; fetch them, correct image_root, or leave them out with on_bad: skip",
+        f"{broken.paths['a-2']}; fetch them, correct their root, or leave them out with on_bad: skip",
         "ask the doctor",
     ]
 

@@ -7,6 +7,7 @@ import pytest
 from experiments.report.load import load
 from experiments.report.page import render
 from experiments.report.shifts import ShiftCell
+from tests.experiments.report import synthetic
 
 
 def gain(value, half):
@@ -75,3 +76,21 @@ def test_a_tint_needs_an_interval_without_nothing_in_it():
 def test_a_damaged_table_is_a_problem(streams):
     loaded = load([streams({"tables": [{"metric": "recall@1"}]})])
     assert not loaded.streams and "damaged" in loaded.problems[0].reason
+
+
+def test_facts_are_means_over_orders_and_embeddings_a_picture(tmp_path):
+    synthetic.write(tmp_path / "rest" / "one", features=True)
+    loaded = load([tmp_path])
+    (view,) = loaded.streams
+    row = view.streams[0]
+    assert (row.shift, row.method, row.updates) == ("fog@5", "tcr", 25.0)
+    assert (row.uniformity, row.gap, row.source_gap) == pytest.approx((0.945, 0.65, 0.5))
+    assert [fact.source_gap for fact in view.streams if fact.method == "none"] == [None] * 3
+    page = render(loaded)
+    assert "Facts of the streams" in page and "<td>0.945</td><td>0.650</td><td>0.500</td><td>25</td>" in page
+    assert page.count('class="frame"') == 3 * (1 + len(synthetic.SIZES)) and view.picture.caption[:40] in page
+
+
+def test_runs_without_facts_have_neither(streams):
+    page = render(load([streams({"tables": [table()]})]))
+    assert "Facts of the streams" not in page and 'class="frame"' not in page

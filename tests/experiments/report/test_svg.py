@@ -2,19 +2,8 @@ import re
 
 import pytest
 
-from experiments.report.svg import Axis, Series, _log_ticks, _ticks, line_chart
-
-
-@pytest.mark.parametrize("low,high", [(0, 1), (0.013, 0.0135), (-3, 900), (5, 5.1)])
-def test_linear_ticks_cover_the_range_in_round_steps(low, high):
-    ticks = _ticks(low, high)
-    assert ticks[0] <= low + 1e-9 and ticks[-1] >= high - 1e-9 and 3 <= len(ticks) <= 9
-
-
-@pytest.mark.parametrize("low,high", [(1, 1000), (0.02, 0.5), (3, 1e6)])
-def test_log_ticks_cover_the_range(low, high):
-    ticks = _log_ticks(low, high)
-    assert ticks[0] <= low and ticks[-1] >= high and len(ticks) <= 10
+from experiments.report.scale import Axis
+from experiments.report.svg import HEIGHT, Series, depth, line_chart, plot
 
 
 def test_points_stand_where_the_values_are():
@@ -40,3 +29,28 @@ def test_labels_are_escaped():
 def test_nothing_to_draw_is_said():
     assert "nothing recorded" in line_chart("t", [Series("a", 0, [], [])], Axis(), Axis())
     assert "<svg" in line_chart("t", [Series("a", 0, [1], [2.0])], Axis(log=True), Axis(log=True))
+
+
+def test_whiskers_go_from_low_to_high_beside_no_band():
+    series = [Series("a", 0, [0, 1], [0.5, 0.6], [0.4, 0.5], [0.6, None], whiskers=True)]
+    svg = str(plot(series, Axis(), Axis()))
+    (strokes,) = re.findall(r'class="whisker c0" d="([^"]+)"', svg)
+    bottom, top = (float(y) for y in re.search(r"h5M[\d.]+ ([\d.]+)V([\d.]+)", strokes).groups())
+    (x, y) = re.search(r'translate\(([\d.]+) ([\d.]+)\)" d="M-3.6', svg).groups()
+    assert bottom - float(y) == pytest.approx(float(y) - top, abs=0.2) and top < float(y)
+    assert strokes.count("V") == 1 and "band" not in svg and float(x) > 0
+
+
+def test_crowded_names_are_slanted_and_take_room():
+    few, many = (Axis("of", ticks=[(i / n, "a long name") for i in range(n)]) for n in (3, 12))
+    series = [Series("a", 0, [0.0, 1.0], [1.0, 2.0])]
+    assert depth(few) == 0 and depth(many) > 50
+    assert "rotate" not in plot(series, few, Axis()) and plot(series, many, Axis()).count("rotate(-60 ") == 12
+    assert f'y="{HEIGHT - 4 + depth(many)}"' in plot(series, many, Axis())
+
+
+def test_zero_is_marked_where_there_is_something_below():
+    above, below = (
+        str(plot([Series("a", 0, [0, 1], [low, 1.0])], Axis(), Axis(zero=True))) for low in (0.2, -1.0)
+    )
+    assert below.count('class="axis"') == 2 and above.count('class="axis"') == 1

@@ -24,6 +24,19 @@ def test_items_draw_evenly_and_by_seed():
     assert Mixture.of(["snow", "ocr"], None, 0).name == "snow|ocr@max"
 
 
+def test_some_stay_clean_and_the_rest_draw_as_before():
+    plain = Mixture.of(["snow", "fog"], 5, 0)
+    few, many = (Mixture.of(["snow", "fog"], 5, 0, clean=share) for share in (0.25, 0.75))
+    clean = [{item for item in ITEMS if mixture.draw(item) is None} for mixture in (plain, few, many)]
+    assert not clean[0] and clean[1] < clean[2]
+    assert abs(len(clean[1]) - 1000) < 110 and abs(len(clean[2]) - 3000) < 110  # 4 deviations
+    assert all(few.draw(item) == plain.draw(item) for item in ITEMS if item not in clean[1])
+    assert few.name == "snow|fog@5, 25 % clean"
+    assert {Mixture.of("snow", 5, 0, clean=1.0).draw(item) for item in ITEMS} == {None}
+    with pytest.raises(ConfigError, match="share"):
+        Mixture.of("snow", 5, 0, clean=1.5)
+
+
 def test_settings_are_checked():
     with pytest.raises(ConfigError, match="did you mean gaussian_noise"):
         Mixture.of("gausian_noise", 1, 0)

@@ -40,7 +40,7 @@ def test_unknown_kinds_and_severities_are_named():
         corrupt_text("a", "ocr", 8, key=0)
     with pytest.raises(ConfigError, match="severity of formal is 2; it must be in 1…1"):
         corrupt_text("a", "formal", 2, key=0)
-    with pytest.raises(ConfigError, match="unknown image or text corruption ocrr: did you mean ocr"):
+    with pytest.raises(ConfigError, match="unknown image, audio or text corruption ocrr: did you mean ocr"):
         max_severity("ocrr")
 
 

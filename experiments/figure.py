@@ -1,0 +1,87 @@
+"""`python -m experiments figure RUN`: a picture of a test of adapting methods, as an SVG file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from requery.errors import ConfigError, RunError
+from requery.files import atomic_bytes
+
+if TYPE_CHECKING:
+    from experiments.report.standalone import Figure
+
+LATEST, RUNS = "latest", "runs"
+
+
+def main(command: str, args: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        command: its name on the command line.
+        args: what follows the name.
+
+    Raises:
+        ConfigError: what is asked for was not tested.
+        RunError: the run cannot be read, or the figure cannot be written.
+    """
+    given = _parser(command).parse_args(args)
+    if given.features and (given.y or given.metric or given.tied):
+        raise ConfigError("--features shows embeddings; leave out --y, --metric and --tied")
+    from experiments.report.standalone import document
+
+    figure = draw(given)
+    atomic_bytes(given.out, document(figure).encode())
+    print(f"{given.out}: {figure.title}")
+
+
+def draw(given: argparse.Namespace) -> Figure:
+    """The figure asked for."""
+    from experiments.report.measure import Measure
+    from experiments.report.plane import feature_plane
+    from experiments.report.streams import read_streams, whole
+    from experiments.report.sweep import sweep
+
+    run = read_streams(_latest() if given.run == Path(LATEST) else given.run)
+    with whole(run.file):
+        if given.features:
+            return feature_plane(run, given.shift)
+        if len(given.shift) > 1:
+            raise ConfigError(
+                f"--x draws one shift or the mean of all; --shift is {' and '.join(given.shift)}"
+            )
+        metric = next(iter(run.tables)) if given.metric is None else given.metric
+        return sweep(run, given.x, Measure(metric, given.y), *(given.shift or [None]), given.tied)
+
+
+def _latest() -> Path:
+    found = list(Path(RUNS).glob("[!.]*/[!.]*/shifts.json"))
+    if not found:
+        raise RunError(f"no run of RESTModule's test below {RUNS}; give its folder")
+    return max(found, key=lambda path: path.stat().st_mtime_ns).parent
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments {command}",
+        description="Draw a run of RESTModule: lines along what was varied, or its embeddings in a plane.",
+        allow_abbrev=False,
+    )
+    add: Any = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="the run folder, or latest for the newest below runs/")
+    what: Any = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--x",
+        metavar="NAME",
+        help="lines along a setting of the methods, or along clean or severity of the shifts",
+    )
+    what.add_argument("--features", action="store_true", help="embeddings in a plane (model.features: true)")
+    add("--y", metavar="NAME", help="gain, or a fact such as source_gap or uniformity (default: the metric)")
+    add("--metric", help="metric of --x (default: the protocol's first)")
+    several = {"action": "append", "default": [], "metavar": "NAME"}
+    add("--tied", **several, help="a setting that was varied together with --x; may be repeated")
+    add("--shift", **several, help="the shift; with --features it may be repeated (default: the mean; all)")
+    add("--out", type=Path, default=Path("figure.svg"), metavar="FILE", help="default: figure.svg")
+    return parser
