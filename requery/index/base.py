@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from torch import Tensor
 
@@ -48,4 +48,13 @@ class Index(Protocol):
     @classmethod
     def load(cls, path: Path | str) -> Self:
         """Read what `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class VectorIndex(Index, Protocol):
+    """An index that gives back the vectors it holds: what relevance feedback needs."""
+
+    def vectors(self, items: Tensor) -> Tensor:
+        """The embeddings of some items, `(…,)` int64 to `(…, T, D)` float32; T = 1 where an item has one."""
         ...

@@ -62,6 +62,10 @@ class ExactIndex:
         check_embeddings(items, "gallery")
         self._gallery = torch.cat([items[:0] if self._gallery is None else self._gallery, items])
 
+    def vectors(self, items: Tensor) -> Tensor:
+        """The embeddings of some items; see `VectorIndex.vectors`."""
+        return self.embeddings[items.to(self.embeddings.device)]
+
     def search(self, queries: Tensor, k: int, excluded: Ragged | None = None) -> tuple[Tensor, Tensor]:
         """Find the first k items of each query; see `Index.search`.
 
