@@ -86,16 +86,7 @@ class RetrievalModule(ResumableModule):
         return task
 
     def features(self, images: ImageSet) -> FeatureTable:
-        """The frozen tower's tokens of a task's images, `(images, L, W)`; encoded once, then cached.
-
-        Raises:
-            ConfigError: the backbone reads another medium.
-        """
-        if images.medium not in self.backbone.media:
-            raise ConfigError(
-                f"{type(self.backbone).__name__} reads {' and '.join(self.backbone.media)}, these data hold "
-                f"{images.medium}; choose another model.backbone"
-            )
+        """The frozen tower's tokens of a task's images, `(images, L, W)`; encoded once, then cached."""
         if id(images) not in self._features:
             with self.cost.stage("image_features", items=len(images)):
                 table = self.cache.features(
@@ -108,6 +99,13 @@ class RetrievalModule(ResumableModule):
                 )
             self._features[id(images)] = images, table  # the set is kept: its id is its own while it lives
         return self._features[id(images)][1]
+
+    def _require_medium(self, images: ImageSet) -> None:
+        if images.medium not in self.backbone.media:
+            raise ConfigError(
+                f"{type(self.backbone).__name__} reads {' and '.join(self.backbone.media)}, these data hold "
+                f"{images.medium}; choose another model.backbone"
+            )
 
     def _tower(self, images: ImageSet, positions: Tensor) -> Tensor:
         def block(index: Tensor) -> Tensor:
@@ -171,10 +169,13 @@ class RetrievalModule(ResumableModule):
         if scored:
             task.require_truth()
         self._qrels = task.qrels if scored else prediction_qrels(task)
-        asked = task.query_image if self.queries_from_cache else None
-        for images, used in ((task.images, asked), (task.gallery_set, task.gallery_image)):
-            if used is not None:
-                self.features(images)  # now, while all processes are here: one may get no query to look up
+        if task.query_image is not None:
+            self._require_medium(task.images)
+        if task.gallery_image is not None:
+            self._require_medium(task.gallery_set)
+            self.features(task.gallery_set)  # now, while all processes are here: one may get no query
+        if task.query_image is not None and self.queries_from_cache:
+            self.features(task.images)
         gallery = self.encode_gallery(task)
         check_embeddings(gallery, "gallery", task.gallery_ids)
         self.index = ExactIndex()
