@@ -11,6 +11,9 @@ from experiments.report.lines import Place
 from experiments.report.streams import Streams
 from requery.adaptation.facts import FACTS
 from requery.errors import ConfigError, RunError
+from requery.ranking.bootstrap import interval, resampled_means
+from requery.ranking.shifted import BASELINE, RESAMPLES
+from requery.ranking.significance import paired_bootstrap
 
 GAIN = "gain"
 TITLES = {
@@ -89,7 +92,19 @@ class Measure:
             return None
         if len(found) == 1:
             return Point(*(found[0][key] for key in ("value", "low", "high")))
-        return Point(float(np.mean([cell["value"] for cell in found])))
+        return self._over_kinds(run, place) or Point(float(np.mean([cell["value"] for cell in found])))
+
+    def _over_kinds(self, run: Streams, place: Place) -> Point | None:
+        """The mean over several shifts with its interval over queries, as the tables have for one."""
+        values = run.per_query(self.metric, place.method, place.shifts)
+        if values is None:
+            return None
+        if self.y == GAIN:
+            source = run.per_query(self.metric, BASELINE, place.shifts)
+            found = None if source is None else paired_bootstrap(values, source, n=RESAMPLES)
+            return None if found is None else Point(found.value, found.low, found.high)
+        low, high = interval(resampled_means(values[:, None], RESAMPLES, 0))[:, 0].tolist()
+        return Point(float(values.mean()), low, high)
 
     def _fact(self, run: Streams, place: Place) -> Point | None:
         if not run.facts:

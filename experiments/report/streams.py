@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.config_file import did_you_mean
 from requery.errors import ConfigError, RunError
 from requery.formats import read_mapping
 
-FILE = "shifts.json"
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FILE, VALUES = "shifts.json", "shifts.parquet"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,21 @@ class Streams:
         if metric not in self.tables:
             raise ConfigError(f"no metric {metric!r}: {did_you_mean(metric, list(self.tables))}")
         return {row["shift"]: row for row in self.tables[metric]["rows"] if not _is_mean(row["shift"])}
+
+    def per_query(self, metric: str, method: str, shifts: Sequence[str]) -> Tensor | None:
+        """`(Q,)` float64, each query's mean over shifts and orders; None where it was not recorded."""
+        import pyarrow.parquet as pq
+        import torch
+
+        file = self.path / VALUES
+        if not file.is_file() or not set(shifts) <= set(self.segments):
+            return None  # a shift that comes again has another name in the tables
+        columns = ["order", "shift", "method", "query_id", metric]
+        chosen = [("method", "==", method), ("shift", "in", list(shifts))]
+        table = pq.read_table(file, columns=columns, filters=chosen)
+        values = torch.from_numpy(table[metric].to_numpy().astype("float64"))
+        streams = values.view(-1, self.first["queries"])  # the queries of a stream stand together
+        return streams.mean(0)
 
     def mean(self, metric: str) -> Mapping[str, Any] | None:
         """The row that is the mean of the shifts not set apart; None where all are."""

@@ -56,7 +56,7 @@ def sweep(
         body=plot(series, across, Axis(percent=measure.percent, zero=measure.y == "gain")),
         width=WIDTH,
         height=HEIGHT + depth(across),
-        caption=_caption(x, measure, series, ticks),
+        caption=_caption(run, x, measure, series, ticks),
     )
 
 
@@ -108,12 +108,10 @@ def _subtitle(run: Streams, measure: Measure, lines: Sequence[Line], shift: str 
     shifts = {len(place.shifts) for line in lines for place in line.places.values()}
     of = shift or (f"mean of {max(shifts)} shifts" if max(shifts) > 1 else "one shift")
     orders = f"{table['orders']} orders" if table["orders"] > 1 else "1 order"
-    return (
-        f"{table['protocol']}, {table['split']}: {of}, {table['queries']:,} queries in {orders} ({run.name})"
-    )
+    return f"{table['protocol']}, {table['split']}: {of}, {table['queries']:,} queries in {orders}"
 
 
-def _caption(x: str, measure: Measure, series: Sequence[Series], ticks: Ticks) -> str:
+def _caption(run: Streams, x: str, measure: Measure, series: Sequence[Series], ticks: Ticks) -> str:
     notes = []
     if any(value is not None for one in series for value in one.low):
         notes.append(measure.interval)
@@ -123,5 +121,5 @@ def _caption(x: str, measure: Measure, series: Sequence[Series], ticks: Ticks) -
         notes.append(f"dashed: {x} not varied")
     if None in ticks.values:
         notes.append("default: the run's own value")
-    text = "; ".join(notes)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    text = "; ".join([*notes, f"run {run.name}"])
+    return f"{text[0].upper()}{text[1:]}."

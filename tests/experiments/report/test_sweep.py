@@ -33,7 +33,7 @@ def test_higher_values_stand_higher_along_a_log_axis(run):
     assert ys[0] - ys[1] == pytest.approx(ys[1] - ys[2], abs=0.2) and sorted(ys, reverse=True) == list(ys)
     steps = points(figure, "tcr(steps=5)")
     assert [at for *_, at in steps] == ["1", "16"] and steps[0][0] > xs[0]  # beside, not upon
-    assert "mean of 2 shifts" in figure.subtitle and "rest/one" in figure.subtitle
+    assert "mean of 2 shifts" in figure.subtitle and "rest/one" in figure.caption
 
 
 def test_the_default_is_not_joined(run):
