@@ -1,5 +1,6 @@
 """Thin shells around the methods."""
 
+from lightning_modules.captioning import CaptionerPretraining
 from lightning_modules.fusion import FusionModule
 from lightning_modules.pretraining import Blip2Pretraining, ClipPretraining
 from lightning_modules.qure import QuReModule
@@ -8,6 +9,7 @@ from lightning_modules.stored_heads import StoredHeads
 
 __all__ = [
     "Blip2Pretraining",
+    "CaptionerPretraining",
     "ClipPretraining",
     "FusionModule",
     "QuReModule",
