@@ -11,6 +11,7 @@ from benchmarks import (
     adaptation,
     corpus_growth,
     exact_ranks,
+    feedback,
     hard_negatives,
     head,
     paired_statistics,
@@ -19,7 +20,16 @@ from benchmarks import (
 )
 from benchmarks.measure import TURNS
 
-MEASUREMENTS = (exact_ranks, hard_negatives, corpus_growth, head, adaptation, paired_statistics, start_up)
+MEASUREMENTS = (
+    exact_ranks,
+    hard_negatives,
+    corpus_growth,
+    head,
+    adaptation,
+    feedback,
+    paired_statistics,
+    start_up,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

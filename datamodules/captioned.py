@@ -72,6 +72,10 @@ class CaptionedDataModule(RetrievalDataModule):
     def read_items(self, path: Path, split: str, report: Report) -> list[Captioned]:
         """Read the images of a split from its annotation file."""
 
+    def asked(self, items: list[Captioned]) -> list[Captioned]:
+        """The images with those of their captions that take part in the task; all of them by default."""
+        return items
+
     def build_task(self, split: str) -> RetrievalTask:
         """Read one split: `train`, `val` or `test`.
 
@@ -84,7 +88,7 @@ class CaptionedDataModule(RetrievalDataModule):
         good = {name: path for name, path in sources.paths.items() if name not in bad}
         images = FileImages(list(good.values()), list(good), self.background)
         build = text_to_image if self._from_text else image_to_text
-        task = build(items, images, self.protocol(split), split)
+        task = build(self.asked(items), images, self.protocol(split), split)
         dropped = len(sources.queries) - task.n_queries
         outside = int((task.qrels.target < 0).sum())
         notes = {
@@ -118,11 +122,12 @@ class CaptionedDataModule(RetrievalDataModule):
         file = self.annotation_file(split)
         problems: list[Problem] = []
         items = self.read_items(root / file, split, problems.append)
+        asked = self.asked(items)
         sources = Sources(
             where=f"{self.benchmark}/{split}",
             names=[item.name for item in items],
-            queries=_asked_by_text(items) if self._from_text else _asked_by_image(items),
-            n_gallery=len(items) if self._from_text else sum(len(item.captions) for item in items),
+            queries=_asked_by_text(asked) if self._from_text else _asked_by_image(asked),
+            n_gallery=len(asked) if self._from_text else sum(len(item.captions) for item in asked),
             listed_in=file,
             paths={item.name: folder / item.path for item in items},
             problems=problems,

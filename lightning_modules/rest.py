@@ -21,6 +21,7 @@ from requery.episode_results import FEATURES_OF, EpisodeResult, SegmentResult, g
 from requery.episodes import CLEAN, Episode, Segment
 from requery.errors import ConfigError, RunError
 from requery.pipeline import QueryBatch, Stages, run
+from requery.preprocess import Shape
 from requery.ranking.metrics import per_query
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import Ranking
@@ -51,6 +52,7 @@ class RESTModule(RetrievalModule):
         fusion: how CLIP composes a query of image and text.
         cache: folder of the feature cache.
         seed: of the streams' orders and of what methods draw.
+        shape: how images become square; TCR's benchmark has `squash`, null = as the checkpoint says.
     """
 
     queries_from_cache = False  # what is adapted may be the tower itself
@@ -69,8 +71,9 @@ class RESTModule(RetrievalModule):
         fusion: Fusion = "sum",
         cache: str = ".cache/requery",
         seed: int = 0,
+        shape: Shape | None = None,
     ) -> None:
-        super().__init__(backbone=backbone, revision=revision, fusion=fusion, cache=cache, seed=seed)
+        super().__init__(backbone, revision, fusion, cache, seed, shape)
         if batch_size < 1:
             raise ConfigError(f"model.batch_size is {batch_size}; it must be at least 1")
         self.methods = {method_name(m): m for m in (method, *rivals)}

@@ -22,6 +22,7 @@ from requery.errors import ConfigError
 from requery.images import ImageSet
 from requery.index.exact import ExactIndex
 from requery.pipeline import QueryBatch, Stages, run
+from requery.preprocess import Preprocess, Shape
 from requery.ranking.embeddings import check_embeddings
 from requery.ranking.gathered import gathered
 from requery.ranking.metrics import per_query
@@ -52,6 +53,7 @@ class RetrievalModule(ResumableModule):
         fusion: how CLIP composes a query of image and text: `image`, `text` or `sum`.
         cache: folder of the feature cache.
         seed: seed of everything random in the method.
+        shape: how images become square; null = as the checkpoint says, padded where it does not.
     """
 
     queries_from_cache = True
@@ -64,14 +66,23 @@ class RetrievalModule(ResumableModule):
         fusion: Fusion = "sum",
         cache: str = ".cache/requery",
         seed: int = 0,
+        shape: Shape | None = None,
     ) -> None:
         super().__init__(seed)
         self.save_hyperparameters()
         self.backbone = load_backbone(backbone, revision, fusion)
+        if shape is not None:
+            self.backbone.preprocess = self._shaped(shape)
         self.cost, self.cache = CostMeter(), FeatureCache(Path(cache))
         self.tested: Tested | None = None
         self._features: dict[int, tuple[ImageSet, FeatureTable]] = {}
         self._parts: list[tuple[Tensor, Ranking]] = []
+
+    def _shaped(self, shape: Shape) -> Preprocess:
+        preprocess = self.backbone.preprocess
+        if not isinstance(preprocess, Preprocess):
+            raise ConfigError(f"model.shape is for images; {type(self.backbone).__name__} has its own input")
+        return preprocess.shaped(shape)
 
     def stages(self) -> Stages:
         """What this method does to a query."""

@@ -18,6 +18,8 @@ MEASURED = {
     "a batch adapted, TCR": [False],
     "a batch adapted, REST": [False],
     "a batch adapted, REST, `prograd`": [False],
+    "a round of feedback, PRF": [True, True],
+    "a round of feedback, GRF": [True, True],
     "paired randomisation test": [False],
     "paired bootstrap": [False],
     "`python -m experiments --help`": [False],

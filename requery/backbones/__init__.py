@@ -11,11 +11,12 @@ from requery.backbones.base import Backbone
 from requery.backbones.blip2 import HUB_TYPE, MODEL_TYPE, Blip2
 from requery.backbones.clip import Clip, Fusion
 from requery.backbones.pe_audio_video import PE_TYPE, PeAudioVideo
+from requery.backbones.siglip import SIGLIP_TYPE, Siglip
 from requery.backbones.source import read_json, resolve
 from requery.backbones.stored import STORED_TYPE, Stored
 from requery.errors import ConfigError, DataError
 
-__all__ = ["Backbone", "Blip2", "Clip", "PeAudioVideo", "Stored", "load_backbone"]
+__all__ = ["Backbone", "Blip2", "Clip", "PeAudioVideo", "Siglip", "Stored", "load_backbone"]
 
 BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 """What the readers of transformers and safetensors raise on missing and damaged files."""
@@ -27,7 +28,7 @@ def load_backbone(source: str, revision: str | None = None, fusion: Fusion = "su
     Args:
         source: a checkpoint folder, or a hub id `owner/name`.
         revision: the hub repository's commit hash; required for a hub id.
-        fusion: how CLIP composes a query of image and text.
+        fusion: how CLIP or SigLIP composes a query of image and text.
 
     Raises:
         ConfigError: an architecture Requery does not know, or a hub id without a commit.
@@ -42,6 +43,7 @@ def load_backbone(source: str, revision: str | None = None, fusion: Fusion = "su
         "clip": lambda at: Clip.load(at, fusion),
         HUB_TYPE: Blip2.load,
         MODEL_TYPE: Blip2.load,
+        SIGLIP_TYPE: lambda at: Siglip.load(at, fusion),
         PE_TYPE: PeAudioVideo.load,
         STORED_TYPE: Stored.load,
     }

@@ -30,6 +30,9 @@ class Backbone(nn.Module, ABC):
     media: ClassVar[tuple[Medium, ...]] = ("image",)
     """What its towers read, beside texts."""
 
+    always_padded: ClassVar[bool] = False
+    """Whether texts are padded to `max_text` in training too: where padding is part of an embedding."""
+
     temperature: nn.Parameter
     """`()`: scores are divided by it in a loss; ranking never uses it."""
 
@@ -71,13 +74,22 @@ class Backbone(nn.Module, ABC):
         """
         out = self.tokenizer(
             list(text),
-            padding="longest" if self.training else "max_length",
+            padding="longest" if self.training and not self.always_padded else "max_length",
             truncation=True,
             max_length=self.max_text,
+            return_attention_mask=True,
             return_tensors="pt",
         )
         device = self.temperature.device
         return out["input_ids"].to(device), out["attention_mask"].to(device)
+
+    def text_tokens(self, text: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The text tower's last hidden state of `B` texts, `(B, L, W)`, and what is no padding, `(B, L)`.
+
+        Raises:
+            ConfigError: the backbone has no such tower.
+        """
+        raise ConfigError(f"{type(self).__name__} gives no tokens of texts; choose CLIP, SigLIP or BLIP-2")
 
     def truncated(self, text: Sequence[str]) -> int:
         """How many texts have more tokens than `max_text`: their ends are not read."""

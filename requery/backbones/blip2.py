@@ -77,11 +77,8 @@ class Blip2(Backbone):
         its first token projected, as BLIP-2's contrastive head does.
         """
         if image is None:
-            ids, mask = self.tokens(need(text, "an image or a text", "BLIP-2"))
-            out = self.qformer(
-                query_embeds=self.embeddings(input_ids=ids), query_length=0, attention_mask=mask
-            )
-            return unit(self.text_proj(out.last_hidden_state[:, 0]))
+            hidden, _ = self.text_tokens(need(text, "an image or a text", "BLIP-2"))
+            return unit(self.text_proj(hidden[:, 0]))
         hidden = self._read(image) if text is None else self._read(image, *self.tokens(text))
         return unit(self.text_proj(hidden).mean(1))
 
@@ -90,6 +87,13 @@ class Blip2(Backbone):
         if image is None:
             return self.encode_query(None, text)[:, None]
         return unit(self.vision_proj(self._read(image)))
+
+    def text_tokens(self, text: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Of the Q-Former as it reads a text alone."""
+        ids, mask = self.tokens(text)
+        embedded = self.embeddings(input_ids=ids)
+        out = self.qformer(query_embeds=embedded, query_length=0, attention_mask=mask)
+        return out.last_hidden_state, mask.bool()
 
     def _read(self, image: Tensor, ids: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Last hidden state at the query positions, `(B, T, hidden)`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +36,7 @@ class Clip(Backbone):
         )
         self.model = model
         self.fusion = fusion
-        self.temperature = nn.Parameter(torch.exp(-model.logit_scale.detach()))
+        self.temperature = nn.Parameter(torch.exp(-model.logit_scale.detach()).squeeze())
 
     @classmethod
     def load(cls, folder: Path, fusion: Fusion = "sum") -> Clip:
@@ -64,15 +65,26 @@ class Clip(Backbone):
         return unit(self.model.visual_projection(pooled))
 
     def _text(self, text: Sequence[str]) -> Tensor:
+        return unit(self._read(text)[0].pooler_output)
+
+    def text_tokens(self, text: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Of CLIP's text model, after its last layer norm."""
+        out, mask = self._read(text)
+        return out.last_hidden_state, mask.bool()
+
+    def _read(self, text: Sequence[str]) -> tuple[Any, Tensor]:
+        """What the text model gives, and which tokens are no padding, `(B, L)`."""
         ids, mask = self.tokens(text)
-        return unit(self.model.get_text_features(input_ids=ids, attention_mask=mask).pooler_output)
+        return self.model.get_text_features(input_ids=ids, attention_mask=mask), mask
 
     def save(self, folder: str) -> None:
         """Write the checkpoint, half precision."""
-        import copy
-
-        model = copy.deepcopy(self.model)
-        model.logit_scale.data = -self.temperature.detach().log()
+        model = self._whole()
+        model.logit_scale.data.copy_(-self.temperature.detach().log())
         model.half().save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         write_preprocess(self.preprocess, Path(folder))
+
+    def _whole(self) -> Any:
+        """A copy of the model, as transformers knows it."""
+        return copy.deepcopy(self.model)

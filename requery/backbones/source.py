@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
-from requery.errors import ConfigError, DataError, first
+from requery.errors import DataError, first
 from requery.files import atomic_bytes
-from requery.preprocess import CLIP_MEAN, CLIP_STD, Preprocess
+from requery.hub import is_hub_id, require_commit
+from requery.preprocess import RESAMPLING, Preprocess
 
 
 def resolve(source: str, revision: str | None) -> Path:
@@ -24,15 +26,11 @@ def resolve(source: str, revision: str | None) -> Path:
     folder = Path(source)
     if (folder / "config.json").is_file():
         return folder
-    if folder.exists() or source.startswith((".", "/", "~")) or source.count("/") != 1:
+    if folder.exists() or not is_hub_id(source):
         raise DataError(
             f"backbone {source}: no config.json there; give a checkpoint folder or a hub id owner/name"
         )
-    if revision is None or not re.fullmatch(r"[0-9a-f]{40}", revision):
-        raise ConfigError(
-            f"backbone {source}: a hub checkpoint needs its commit (40 hexadecimal digits) as `revision`, "
-            f"so that tomorrow's run loads the same weights; got {revision!r}"
-        )
+    revision = require_commit("backbone", source, revision)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -79,15 +77,25 @@ def pretrained(model_class: Any, folder: Path, config: Any = None) -> Any:
     return model
 
 
-def preprocess_of(folder: Path, size: int) -> Preprocess:
-    """The checkpoint's own mean and deviation, with QuRe's TargetPad(1.25) and bicubic resize."""
+def preprocess_of(folder: Path, size: int, default: Preprocess | None = None) -> Preprocess:
+    """The checkpoint's own mean, deviation and resampling.
+
+    Args:
+        folder: of the checkpoint.
+        size: side of the tower's input in pixels.
+        default: the rest, and what its file does not say; None = QuRe's TargetPad(1.25) and bicubic resize.
+    """
+    default = Preprocess(size) if default is None else default
     path = folder / "preprocessor_config.json"
     settings = read_json(path) if path.is_file() else {}
-    return Preprocess(
+    resample = settings.get("resample", RESAMPLING[default.interpolation])
+    return replace(
+        default,
         size=size,
-        mean=tuple(settings.get("image_mean", CLIP_MEAN)),
-        std=tuple(settings.get("image_std", CLIP_STD)),
-        pad_ratio=settings.get("pad_ratio", 1.25),
+        mean=tuple(settings.get("image_mean", default.mean)),
+        std=tuple(settings.get("image_std", default.std)),
+        pad_ratio=settings.get("pad_ratio", default.pad_ratio),
+        interpolation=Image.Resampling(resample).name.lower(),
     )
 
 
@@ -97,6 +105,9 @@ def write_preprocess(preprocess: Preprocess, folder: Path) -> None:
         "image_mean": preprocess.mean,
         "image_std": preprocess.std,
         "pad_ratio": preprocess.pad_ratio,
-        "size": {"shortest_edge": preprocess.size},
+        "resample": RESAMPLING[preprocess.interpolation].value,
+        "size": dict.fromkeys(
+            ("height", "width") if preprocess.squash else ("shortest_edge",), preprocess.size
+        ),
     }
     atomic_bytes(folder / "preprocessor_config.json", (json.dumps(settings, indent=1) + "\n").encode())

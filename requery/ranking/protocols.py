@@ -42,6 +42,7 @@ KARPATHY_METRICS = {
     "image_to_text": ("hit_any@1", "hit_any@5", "hit_any@10"),
 }
 ANY_METRICS = ("hit_any@1", "hit_any@5", "hit_any@10")
+FIRST_CAPTION_METRICS = (*KARPATHY_METRICS["text_to_image"], "mrr@1", "mrr@5", "mrr@10")
 PERSON_METRICS = (*ANY_METRICS, "map@100000")
 """The published R@k and mAP: the latter is cut nowhere, so its depth is beyond every gallery."""
 PAIRED_METRICS = {
@@ -118,6 +119,25 @@ def karpathy(name: str, split: str, direction: str) -> Protocol:
         KARPATHY_METRICS[direction],
         gallery="all images of the split" if from_text else "all captions of all images of the split",
         queries="every caption" if from_text else "every image",
+    )
+
+
+def first_caption(name: str, split: str) -> Protocol:
+    """One query an image, its first caption (Khaertdinov et al. 2025: relevance feedback, `caption_0`).
+
+    Flickr30k lists longer captions first, which makes them easier: never compare it with `karpathy`, under
+    which every caption asks.
+
+    Args:
+        name: the benchmark (`coco`, `flickr30k`).
+        split: `train`, `val` or `test`.
+    """
+    return Protocol(
+        f"{name}/{split}/text_to_image/caption_0",
+        1,
+        FIRST_CAPTION_METRICS,
+        gallery="all images of the split",
+        queries="the first caption of each image",
     )
 
 

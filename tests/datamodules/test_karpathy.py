@@ -1,7 +1,11 @@
+import json
+
 import pytest
 import torch
+from datasets import Dataset, DatasetDict
 
 from datamodules.karpathy import KarpathyDataModule
+from datamodules.layouts.hub import HubDataset
 from requery.errors import ConfigError, DataError
 from requery.ranking.protocols import karpathy
 
@@ -104,6 +108,50 @@ def module_without_writing(root, direction):
     )
 
 
+def test_the_first_caption_alone_may_ask(karpathy_folder):
+    data = module(karpathy_folder, queries="first")
+    task = data.task("test")
+    assert task.protocol.key == "tiny/test/text_to_image/caption_0@1"
+    assert task.protocol.metrics == (*("recall@1", "recall@5", "recall@10", "mrr@1", "mrr@5", "mrr@10"),)
+    assert (task.query_ids, task.query_text) == (["3", "6"], ["blue", "white"])
+    assert task.qrels.target.tolist() == [0, 1] and task.gallery_ids == ["c.png", "d.png"]
+    assert data.pairs("test") == [(0, ("blue", "a blue square", "sky")), (1, ("white", "snow"))]
+    sources = data.sources("test")
+    assert [query.query_id for query in sources.queries] == ["3", "6"] and sources.n_gallery == 2
+    with pytest.raises(ConfigError, match="set direction: text_to_image"):
+        module(karpathy_folder, queries="first", direction="image_to_text")
+
+
+def hub_copy(folder, images):
+    """The images' captions as a dataset on disk, with the columns of `yerevann/coco-karpathy`."""
+    rows = [
+        {
+            **{key: image[key] for key in ("filename", "filepath", "split")},
+            "sentences": [sentence["raw"] for sentence in image["sentences"]],
+            "sentids": [sentence["sentid"] for sentence in image["sentences"]],
+        }
+        for image in images
+    ]
+    splits = {split: [row for row in rows if row["split"] == split] for split in ("train", "val", "test")}
+    tables = {split: Dataset.from_list(some) for split, some in splits.items() if some}
+    DatasetDict(tables).save_to_disk(str(folder))
+    return HubDataset(str(folder))
+
+
+@pytest.mark.parametrize("direction", ["text_to_image", "image_to_text"])
+def test_a_dataset_of_the_hub_gives_the_same_task(karpathy_folder, tmp_path, direction):
+    hub = hub_copy(tmp_path / "hub", karpathy_folder.images)
+    assert (
+        module(karpathy_folder, hub=hub, direction=direction).task("test").digest()
+        == module(karpathy_folder, direction=direction).task("test").digest()
+    )
+    assert module(karpathy_folder, hub=hub).sources("test").listed_in == hub.id
+    with pytest.raises(DataError, match=r"no split val or .*; its splits are train \(1\), test \(2\)"):
+        module(karpathy_folder, hub=hub).task("val")
+    with pytest.raises(ConfigError, match="annotations or hub, not both"):
+        module(karpathy_folder, hub=hub, annotations="dataset_tiny.json")
+
+
 def test_unknown_direction():
     with pytest.raises(ConfigError, match="neither"):
         karpathy("tiny", "test", "sideways")
@@ -122,6 +170,8 @@ class TestRealData:
         assert counts == {"train": 2538, "val": 211, "test": 645}
         assert sum(data.task(split).n_queries for split in counts) == 16_043
         assert data.pairs("train")[0][1][0] == "grinning face"
+        data.queries = "first"
+        assert data.build_task("test").n_queries == 645
 
     def test_coco(self, data_root):
         root = str(data_root / "coco_mini")
@@ -130,3 +180,11 @@ class TestRealData:
         assert all(data.task("test").images.load(i).mode == "RGB" for i in range(101))
         with pytest.raises(DataError, match=r"its splits are test \(101\)"):
             data.task("train")
+
+    def test_coco_through_datasets(self, data_root, tmp_path):
+        root = data_root / "coco_mini"
+        images = json.loads((root / "dataset_coco_mini.json").read_text())["images"]
+        settings = {"root": str(root), "image_root": "images", "name": "coco_mini", "queries": "first"}
+        ours = KarpathyDataModule(**settings, hub=hub_copy(tmp_path / "hub", images)).task("test")
+        assert ours.n_queries == ours.n_gallery == 101
+        assert ours.digest() == KarpathyDataModule(**settings).task("test").digest()

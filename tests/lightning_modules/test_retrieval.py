@@ -5,10 +5,11 @@ from __future__ import annotations
 import lightning as L
 import pytest
 import torch
+from PIL import Image
 
 from datamodules.shapes import Families, ShapesDataModule
 from lightning_modules.fusion import FusionModule
-from requery.errors import RunError
+from requery.errors import ConfigError, RunError
 
 DATA = ShapesDataModule("image_to_text", families=Families(2, 2, 30))
 
@@ -68,3 +69,16 @@ def test_texts_that_are_cut_are_counted_beside_the_score(test, clip, max_text):
     lengths = [len(ids) for ids in clip.tokenizer(texts)["input_ids"]]
     assert tested.task.notes == {"texts_truncated": sum(length > max_text for length in lengths)}
     assert DATA.task("test").notes == {}
+
+
+def test_images_become_square_as_asked(checkpoints, pe_audio_video, tmp_path):
+    wide = Image.new("RGB", (90, 30), "white")
+    shapes = ("pad", "crop", "squash")
+    made = [FusionModule(str(checkpoints / "clip"), cache=str(tmp_path), shape=shape) for shape in shapes]
+    padded, cropped, squashed = (module.backbone.preprocess(wide) for module in made)
+    assert torch.equal(cropped, squashed) and not torch.equal(
+        padded, cropped
+    )  # white, or black bars
+    assert len({module.backbone.preprocess.key for module in made}) == 3
+    with pytest.raises(ConfigError, match=r"model\.shape is for images"):
+        FusionModule(str(pe_audio_video), cache=str(tmp_path), shape="crop")
