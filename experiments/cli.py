@@ -24,10 +24,11 @@ from experiments.trainer_parts import TRAINER_DEFAULTS, complete, quieten
 from requery import distributed
 from requery.adaptation import Method
 from requery.errors import ConfigError, RequeryError, RunError
+from requery.feedback.row import Row
 from requery.files import ensure_writable
 from requery.record import RunFolder
 
-set_parsing_settings(subclasses_enabled=[Method])  # settings that are chosen by their class
+set_parsing_settings(subclasses_enabled=[Method, Row])  # settings that are chosen by their class
 
 
 class RequeryCLI(LightningCLI):

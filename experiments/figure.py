@@ -1,4 +1,4 @@
-"""`python -m experiments figure RUN`: a picture of a test of adapting methods, as an SVG file."""
+"""`python -m experiments figure RUN`: a test of adapting methods or of feedback as an SVG file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from experiments.report.standalone import Figure
 
 LATEST, RUNS = "latest", "runs"
+FILES = ("shifts.json", "rounds.json")
 
 
 def main(command: str, args: Sequence[str]) -> None:
@@ -41,10 +42,16 @@ def draw(given: argparse.Namespace) -> Figure:
     """The figure asked for."""
     from experiments.report.measure import Measure
     from experiments.report.plane import feature_plane
+    from experiments.report.rounds import is_feedback_run, rounds_figure
     from experiments.report.streams import read_streams, whole
     from experiments.report.sweep import sweep
 
-    run = read_streams(_latest() if given.run == Path(LATEST) else given.run)
+    path = _latest() if given.run == Path(LATEST) else given.run
+    if is_feedback_run(path):
+        if given.x != "round" or given.y or given.tied or given.shift:
+            raise ConfigError(f"{path} is a test of feedback: draw it with --x round and --metric alone")
+        return rounds_figure(path, given.metric)
+    run = read_streams(path)
     with whole(run.file):
         if given.features:
             return feature_plane(run, given.shift)
@@ -57,16 +64,17 @@ def draw(given: argparse.Namespace) -> Figure:
 
 
 def _latest() -> Path:
-    found = list(Path(RUNS).glob("[!.]*/[!.]*/shifts.json"))
+    found = [path for name in FILES for path in Path(RUNS).glob(f"[!.]*/[!.]*/{name}")]
     if not found:
-        raise RunError(f"no run of RESTModule's test below {RUNS}; give its folder")
+        raise RunError(f"no run of RESTModule's test below {RUNS}, nor of FeedbackModule's; give its folder")
     return max(found, key=lambda path: path.stat().st_mtime_ns).parent
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m experiments {command}",
-        description="Draw a run of RESTModule: lines along what was varied, or its embeddings in a plane.",
+        description="Draw a run of RESTModule: lines along what was varied, or its embeddings in a plane. "
+        "Draw a run of FeedbackModule: lines over its rounds.",
         allow_abbrev=False,
     )
     add: Any = parser.add_argument
@@ -75,11 +83,11 @@ def _parser(command: str) -> argparse.ArgumentParser:
     what.add_argument(
         "--x",
         metavar="NAME",
-        help="lines along a setting of the methods, or along clean or severity of the shifts",
+        help="lines along a setting, along clean or severity of the shifts, or along round (feedback)",
     )
     what.add_argument("--features", action="store_true", help="embeddings in a plane (model.features: true)")
     add("--y", metavar="NAME", help="gain, or a fact such as source_gap or uniformity (default: the metric)")
-    add("--metric", help="metric of --x (default: the protocol's first)")
+    add("--metric", help="metric of --x (default: the first; drift: of feedback)")
     several = {"action": "append", "default": [], "metavar": "NAME"}
     add("--tied", **several, help="a setting that was varied together with --x; may be repeated")
     add("--shift", **several, help="the shift; with --features it may be repeated (default: the mean; all)")

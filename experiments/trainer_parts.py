@@ -18,6 +18,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.lost_process import LostProcess
+from callbacks.round_table import RoundTable
 from callbacks.run_record import RunRecord
 from callbacks.score_line import ScoreLine
 from callbacks.shift_table import ShiftTable
@@ -64,7 +65,8 @@ def complete(
         patience: seconds that processes wait for one another.
     """
     given = _listed(config.get("callbacks"))
-    own: list[Callback] = [RunRecord(folder.path), LostProcess(folder), ShiftTable(), ScoreLine(folder.path)]
+    own: list[Callback] = [RunRecord(folder.path), LostProcess(folder)]
+    own += [ShiftTable(), RoundTable(), ScoreLine(folder.path)]
     if config.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in given):
         own.append(RichProgressBar() if sys.stdout.isatty() else TQDMProgressBar(refresh_rate=20))
     if command != "fit":

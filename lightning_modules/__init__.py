@@ -1,6 +1,7 @@
 """Thin shells around the methods."""
 
 from lightning_modules.captioning import CaptionerPretraining
+from lightning_modules.feedback import FeedbackModule
 from lightning_modules.fusion import FusionModule
 from lightning_modules.pretraining import Blip2Pretraining, ClipPretraining
 from lightning_modules.qure import QuReModule
@@ -11,6 +12,7 @@ __all__ = [
     "Blip2Pretraining",
     "CaptionerPretraining",
     "ClipPretraining",
+    "FeedbackModule",
     "FusionModule",
     "QuReModule",
     "RESTModule",

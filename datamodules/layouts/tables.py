@@ -22,13 +22,14 @@ UNNAMED = "unnamed"
 _SPLIT = re.compile(r"(?<![a-z])(train|restval|validation|val|test)(?![a-z])")
 
 
-def open_tables(source: str, revision: str | None) -> Mapping[str, Dataset]:
+def open_tables(source: str, revision: str | None, name: str | None = None) -> Mapping[str, Dataset]:
     """Open all splits; a repository is downloaded once, at the commit given. No code of it is run.
 
     Args:
         source: a hub id `owner/name`; a folder that `save_to_disk` wrote; or a folder of JSON lines or
             parquet files, in whose paths the splits stand (`test.jsonl`, `data/train-0-of-2.parquet`).
         revision: commit of a hub id.
+        name: configuration of a hub id, where it has several.
 
     Raises:
         ConfigError: a hub id without a commit.
@@ -50,7 +51,7 @@ def open_tables(source: str, revision: str | None) -> Mapping[str, Dataset]:
         raise DataError(f"{source}: no such folder; give a local copy of the dataset or a hub id owner/name")
     revision = require_commit("dataset", source, revision)
     try:
-        return _by_name(datasets.load_dataset(source, revision=revision))
+        return _by_name(datasets.load_dataset(source, name, revision=revision))
     except broken as error:
         raise DataError(
             f"dataset {source}@{revision}: not in the local cache, and not to be had from the hub "

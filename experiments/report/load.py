@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.report.rounds import RoundsView, is_feedback_run, rounds_view
 from experiments.report.shifts import ShiftView, shift_view
 from experiments.report.streams import is_shift_run
 from requery import record
@@ -43,12 +44,19 @@ class Loaded:
         trained: runs that only trained.
         problems: folders with something amiss.
         streams: tests of methods that adapt, over streams of shifts.
+        feedback: tests of relevance feedback.
     """
 
     tested: list[RunRecord]
     trained: list[RunRecord]
     problems: list[Problem]
     streams: list[ShiftView] = field(default_factory=list)
+    feedback: list[RoundsView] = field(default_factory=list)
+
+    @property
+    def n_tested(self) -> int:
+        """Tests of every kind."""
+        return len(self.tested) + len(self.streams) + len(self.feedback)
 
 
 def load(paths: Sequence[Path | str]) -> Loaded:
@@ -63,6 +71,9 @@ def load(paths: Sequence[Path | str]) -> Loaded:
             run = record.read(folder)
             if is_shift_run(folder):
                 found.streams.append(shift_view(run))
+                continue
+            if is_feedback_run(folder):
+                found.feedback.append(rounds_view(run))
                 continue
             if run.metrics is not None:
                 _check(run)

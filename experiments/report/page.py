@@ -48,8 +48,9 @@ def render(loaded: Loaded, options: Options = Options()) -> str:
     return environment.get_template("page.html").render(
         views=views,
         title=", ".join(dict.fromkeys(s.protocol for s in found if s.protocol)) or "no tested run",
-        runs=len(loaded.tested) + len(loaded.trained) + len(loaded.streams),
+        runs=loaded.n_tested + len(loaded.trained),
         streams=loaded.streams,
+        feedback=loaded.feedback,
         costs=costs,
         stages=stage_names(costs),
         shared=shared,

@@ -1,6 +1,6 @@
 """Relevance feedback: queries refined, or candidates ranked anew, by what a first search showed."""
 
-from requery.feedback.afs import AFS, Tokens
+from requery.feedback.afs import AFS
 from requery.feedback.aggregate import softmax_aggregate
 from requery.feedback.attended import least_attended
 from requery.feedback.guards import Guards
@@ -18,7 +18,7 @@ from requery.feedback.stage import FeedbackStage
 from requery.feedback.strategies import GRF, PRF, Explicit, NoFeedback, OriginalRocchio, VectorPRF
 from requery.feedback.strategy import Reranking, RocchioStrategy, SoftmaxStrategy, Strategy
 from requery.feedback.summarizer import AttentiveFeedbackSummarizer
-from requery.feedback.tokens import closest_token
+from requery.feedback.tokens import Tokens, closest_token
 from requery.feedback.users import SimulatedUser, User
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,11 +13,7 @@ from requery.feedback.attended import PatchAttention, least_attended
 from requery.feedback.shown import Shown
 from requery.feedback.strategy import RocchioStrategy
 from requery.feedback.summarizer import AttentiveFeedbackSummarizer
-from requery.feedback.tokens import closest_token
-
-Tokens = Callable[[Tensor], tuple[Tensor, Tensor | None]]
-"""Numbers of some queries or items, `(n,)`, to their tokens, `(n, L, W)`, and which of them are no padding,
-`(n, L)` bool, or None where all are equally long."""
+from requery.feedback.tokens import Tokens, closest_token, fetch_tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +67,11 @@ class AFS(RocchioStrategy):
     def _summarise(self, shown: Shown, place: Tensor) -> tuple[Tensor, Tensor | None]:
         here = place.to(shown.items.device)
         items, queries = shown.items[here], shown.queries[here]
-        query, query_mask = self._tokens(self.query_tokens, shown.rows[place])
-        caption, caption_mask = self._tokens(self.caption_tokens, items)
-        image, image_mask = self._tokens(self.image_tokens, items)
+        like = self.summarizer.projection.weight
+        query, query_mask = fetch_tokens(self.query_tokens, shown.rows[place], like)
+        caption, caption_mask = fetch_tokens(self.caption_tokens, items, like)
+        image, image_mask = fetch_tokens(self.image_tokens, items, like)
+        assert query is not None
         if not self.mask_padding:
             query_mask = image_mask = None
             caption_mask = None if caption_mask is None else _up_to_longest(caption_mask)
@@ -95,16 +92,6 @@ class AFS(RocchioStrategy):
             query_mask=query_mask,
         )
         return positive, negative
-
-    def _tokens(self, fetch: Tokens | None, numbers: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Fetch each number once: `(b, …)` to `(b, …, L, W)` and its mask, where the summarizer is."""
-        if fetch is None:
-            return None, None
-        distinct, places = torch.unique(numbers.cpu(), return_inverse=True)
-        tokens, mask = fetch(distinct)
-        weight = self.summarizer.projection.weight
-        gathered = tokens[places.to(tokens.device)].to(weight)
-        return gathered, None if mask is None else mask[places.to(mask.device)].to(weight.device)
 
 
 def _up_to_longest(mask: Tensor) -> Tensor:

@@ -141,3 +141,10 @@ def test_the_hubs_blip2_gives_transformers_own_contrastive_score(clip, tmp_path)
     gallery = loaded.encode_gallery(loaded.image_features(pixels), None)
     found = torch.einsum("qd,itd->qit", loaded.encode_query(None, TEXTS), gallery).amax(-1)
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_texts_first_token_is_its_embedding(blip2):
+    tokens, mask = blip2.text_tokens(TEXTS)
+    assert tokens.shape[:2] == mask.shape == (len(TEXTS), blip2.max_text) and mask.dtype == torch.bool
+    assert torch.equal(normalize(blip2.text_proj(tokens[:, 0]), dim=-1), blip2.encode_query(None, TEXTS))

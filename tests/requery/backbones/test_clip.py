@@ -113,3 +113,12 @@ def test_the_tower_is_frozen_and_stays_in_evaluation_mode(blip2):
     assert not any(p.requires_grad for p in blip2.vision.parameters())
     assert all(p.requires_grad for n, p in blip2.named_parameters() if not n.startswith("vision."))
     blip2.eval()
+
+
+@torch.no_grad()
+def test_tokens_of_texts_are_the_text_models(clip):
+    batch = clip.tokenizer(TEXTS, padding="max_length", max_length=24, return_tensors="pt")
+    tokens, mask = clip.text_tokens(TEXTS)
+    expected = clip.model.text_model(batch["input_ids"], batch["attention_mask"]).last_hidden_state
+    assert torch.equal(tokens, expected) and torch.equal(mask, batch["attention_mask"].bool())
+    assert mask.sum(1).tolist() != [24, 24]

@@ -1,0 +1,184 @@
+"""What the rows of a feedback test ask for, made by the module that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lightning_modules.retrieval import RetrievalModule, bar
+from requery.encode import encode_blocks
+from requery.errors import ConfigError, DataError, first
+from requery.feedback import AttentiveFeedbackSummarizer, Tokens
+from requery.feedback.caption_source import CaptionSource
+from requery.feedback.kept import KeptTokens
+from requery.feedback.summarizer_file import Head, Widths, load_summarizer
+from requery.images import ImageSet
+from requery.task import RetrievalTask
+
+OTHERS = 4
+"""Other captions of a target that explicit feedback draws from (official: the other four of five)."""
+BANK = 2000
+"""Queries of the other split that hubs are known by."""
+
+
+class Encoders:
+    """Texts and images of any task by the module's frozen backbone.
+
+    Args:
+        module: encodes.
+        source: of generated captions.
+    """
+
+    def __init__(self, module: RetrievalModule, source: CaptionSource) -> None:
+        self.module, self.source = module, source
+
+    @cached_property
+    def widths(self) -> Widths:
+        """Of tokens and embeddings."""
+        backbone: Any = self.module.backbone
+        with torch.no_grad():
+            text, embedded = backbone.text_tokens(["a"])[0], backbone.encode_query(None, ["a"])
+        return Widths(text.shape[-1], backbone.vision.config.hidden_size, embedded.shape[-1])
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """Unit embeddings, `(n, D)`; processes share the work."""
+
+        def block(at: Tensor) -> Tensor:
+            return self.module.backbone.encode_query(None, [texts[int(i)] for i in at])
+
+        return encode_blocks(block, len(texts), shared=True).to(self.module.device)
+
+    def images(self, images: ImageSet, positions: Tensor) -> Tensor:
+        """Gallery embeddings of some images, `(n, T, D)`; processes share the work."""
+
+        def block(at: Tensor) -> Tensor:
+            return self.module.backbone.encode_gallery(self.module.image_tokens(images, positions[at]), None)
+
+        return encode_blocks(block, len(positions), shared=True)
+
+    def text_tokens(self, texts: Sequence[str]) -> Tokens:
+        """Tokens of texts by their numbers, made when asked for."""
+        return KeptTokens(lambda at: self.module.backbone.text_tokens([texts[int(i)] for i in at]))
+
+    def image_tokens(self, images: ImageSet, positions: Tensor) -> Tokens:
+        """The frozen tower's tokens of some images by number, from the cache."""
+        return lambda numbers: (self.module.image_tokens(images, positions[numbers]), None)
+
+    def generated(self, images: ImageSet, positions: Tensor) -> list[str]:
+        """A generated caption of each image."""
+        module, source = self.module, self.source
+        with module.cost.stage("captions", items=len(positions)):
+            cache, device = Path(module.cache.root), str(module.device)
+            return source.texts(images, positions.tolist(), cache, device, bar("captions"))
+
+
+class TaskContext:
+    """A `requery.feedback.row.Context` of one task; what is asked for twice is made once.
+
+    Args:
+        encoders: of the module.
+        task: with a gallery of images and queries of text.
+
+    Raises:
+        ConfigError: the task has other sides.
+    """
+
+    def __init__(self, encoders: Encoders, task: RetrievalTask) -> None:
+        if task.query_text is None or task.query_image is not None or task.gallery_image is None:
+            raise ConfigError(
+                f"{task.protocol.key}: feedback refines queries of text over a gallery of images; set the "
+                "benchmark's task or direction to text_to_image"
+            )
+        self.encoders, self.task = encoders, task
+        self.index, self.relevant = encoders.module.index, task.qrels.relevant
+        self._at: Tensor = task.gallery_image
+        self._texts: Sequence[str] = task.query_text
+        self._loaded: dict[str, tuple[AttentiveFeedbackSummarizer, Head]] = {}
+
+    @cached_property
+    def _captions(self) -> list[str]:
+        return self.encoders.generated(self.task.gallery_set, self._at)
+
+    @cached_property
+    def _caption_embeddings(self) -> Tensor:
+        return self.encoders.texts(self._captions)
+
+    @cached_property
+    def _caption_tokens(self) -> Tokens:
+        return self.encoders.text_tokens(self._captions)
+
+    @cached_property
+    def _query_tokens(self) -> Tokens:
+        return self.encoders.text_tokens(self._texts)
+
+    @cached_property
+    def _written(self) -> list[tuple[str, ...]]:
+        """The annotators' captions of each item."""
+        data: Any = self.encoders.module.trainer.datamodule  # type: ignore[attr-defined]
+        captions = dict(data.pairs(self.task.split))
+        return [captions[int(position)] for position in self._at]
+
+    def captions(self) -> Tensor:
+        """Generated now, if they never were."""
+        return self._caption_embeddings
+
+    def caption_tokens(self) -> Tokens:
+        """Of the same captions."""
+        return self._caption_tokens
+
+    def image_tokens(self) -> Tokens:
+        """From the feature cache."""
+        return self.encoders.image_tokens(self.task.gallery_set, self._at)
+
+    def query_tokens(self) -> Tokens:
+        """Of the queries as they are asked, shifted or not."""
+        return self._query_tokens
+
+    def annotated(self) -> Tensor:
+        """The second caption of each image, or its only one: the first is often a query itself."""
+        return self.encoders.texts([texts[min(1, len(texts) - 1)] for texts in self._written])
+
+    def others(self) -> Tensor:
+        """Up to four other captions of each target; where there are fewer, some come again.
+
+        Raises:
+            DataError: a target is not in the gallery, or has no other caption.
+        """
+        names, rows, lacking = {}, [], []
+        for number, target in enumerate(self.task.qrels.target.tolist()):
+            written = self._written[target] if target >= 0 else ()
+            others = [text for text in dict.fromkeys(written) if text != self._texts[number]]
+            if not others:
+                lacking.append(self.task.query_ids[number])
+            rows.append([others[i % len(others)] for i in range(OTHERS)] if others else [])
+        if lacking:
+            raise DataError(
+                f"explicit feedback: the targets of {len(lacking)} queries have no other caption "
+                f"({first(lacking)}); leave the row out"
+            )
+        names = {text: place for place, text in enumerate(dict.fromkeys(t for row in rows for t in row))}
+        embedded = self.encoders.texts(list(names))
+        return embedded[torch.tensor([[names[text] for text in row] for row in rows])]
+
+    def bank(self) -> Tensor:
+        """The first queries of the val split.
+
+        Raises:
+            ConfigError: this is the val split.
+        """
+        if self.task.split == "val":
+            raise ConfigError("hubs are known by queries of the val split: leave the row out when validating")
+        texts = self.encoders.module.task("val").query_text
+        return self.encoders.texts(list(texts or ())[:BANK])
+
+    def summarizer(self, folder: str) -> tuple[AttentiveFeedbackSummarizer, Head]:
+        """Read once."""
+        if folder not in self._loaded:
+            model, head = load_summarizer(Path(folder), self.encoders.widths)
+            self._loaded[folder] = model.to(self.encoders.module.device), head
+        return self._loaded[folder]
