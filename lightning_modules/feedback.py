@@ -24,6 +24,7 @@ from requery.feedback.rows import NoFeedback
 from requery.feedback.rows.summarized import summarizing
 from requery.feedback.summarizer_file import Head, make_summarizer, save_summarizer
 from requery.feedback.tested import Fed, RowResult
+from requery.preprocess import Shape
 from requery.ranking.embeddings import check_embeddings
 from requery.ranking.metrics import per_query
 
@@ -53,6 +54,7 @@ class FeedbackModule(RetrievalModule):
         revision: commit of a hub id.
         cache: folder of the feature cache.
         seed: of the captions drawn and the items hidden in training.
+        shape: how images become square; the paper's CLIP crops, null = as the checkpoint says.
     """
 
     def __init__(
@@ -71,8 +73,9 @@ class FeedbackModule(RetrievalModule):
         revision: str | None = None,
         cache: str = ".cache/requery",
         seed: int = 0,
+        shape: Shape | None = None,
     ) -> None:
-        super().__init__(backbone=backbone, revision=revision, cache=cache, seed=seed)
+        super().__init__(backbone=backbone, revision=revision, cache=cache, seed=seed, shape=shape)
         captions, head, training = (
             kind(**given) if isinstance(given, Mapping) else given
             for kind, given in ((CaptionSource, captions), (Head, head), (Training, training))
