@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import (
     adaptation,
+    bm25,
     corpus_growth,
     exact_ranks,
     feedback,
@@ -27,6 +28,7 @@ MEASUREMENTS = (
     head,
     adaptation,
     feedback,
+    bm25,
     paired_statistics,
     start_up,
 )

@@ -3,7 +3,9 @@
 from datamodules.cirr import CIRRDataModule
 from datamodules.fashion_gen import FashionGenDataModule
 from datamodules.karpathy import KarpathyDataModule
+from datamodules.knowledge_qa import KnowledgeQADataModule
 from datamodules.nocaps import NocapsDataModule
+from datamodules.okvqa import OkvqaDataModule
 from datamodules.pairs import PairsDataModule
 from datamodules.person_search import PersonSearchDataModule
 from datamodules.shapes import ShapesDataModule
@@ -15,7 +17,9 @@ __all__ = [
     "CIRRDataModule",
     "FashionGenDataModule",
     "KarpathyDataModule",
+    "KnowledgeQADataModule",
     "NocapsDataModule",
+    "OkvqaDataModule",
     "PairsDataModule",
     "PersonSearchDataModule",
     "QueryShift",

@@ -1,4 +1,4 @@
-"""Models of images and texts, or of sounds and videos: a local folder, or a hub repository at a commit."""
+"""Models of images and texts, of texts, or of sounds and videos: local folders, or the hub at a commit."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from requery.backbones.base import Backbone
 from requery.backbones.blip2 import HUB_TYPE, MODEL_TYPE, Blip2
 from requery.backbones.clip import Clip, Fusion
 from requery.backbones.pe_audio_video import PE_TYPE, PeAudioVideo
+from requery.backbones.sentence import SENTENCE_TYPE, Sentence
 from requery.backbones.siglip import SIGLIP_TYPE, Siglip
 from requery.backbones.source import read_json, resolve
 from requery.backbones.stored import STORED_TYPE, Stored
 from requery.errors import ConfigError, DataError
 
-__all__ = ["Backbone", "Blip2", "Clip", "PeAudioVideo", "Siglip", "Stored", "load_backbone"]
+__all__ = ["Backbone", "Blip2", "Clip", "PeAudioVideo", "Sentence", "Siglip", "Stored", "load_backbone"]
 
 BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 """What the readers of transformers and safetensors raise on missing and damaged files."""
@@ -45,6 +46,7 @@ def load_backbone(source: str, revision: str | None = None, fusion: Fusion = "su
         MODEL_TYPE: Blip2.load,
         SIGLIP_TYPE: lambda at: Siglip.load(at, fusion),
         PE_TYPE: PeAudioVideo.load,
+        SENTENCE_TYPE: Sentence.load,
         STORED_TYPE: Stored.load,
     }
     if kind not in readers:

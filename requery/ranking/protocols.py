@@ -45,6 +45,9 @@ ANY_METRICS = ("hit_any@1", "hit_any@5", "hit_any@10")
 FIRST_CAPTION_METRICS = (*KARPATHY_METRICS["text_to_image"], "mrr@1", "mrr@5", "mrr@10")
 PERSON_METRICS = (*ANY_METRICS, "map@100000")
 """The published R@k and mAP: the latter is cut nowhere, so its depth is beyond every gallery."""
+KNOWLEDGE_METRICS = ("recall@1", "recall@5", "recall@10", "mrr@10")
+PSEUDO_METRICS = ("precision@1", "precision@5", "hit_any@5", "hit_any@10")
+"""P@1, P@5, R@5 and R@10 of work on OK-VQA, as fractions."""
 PAIRED_METRICS = {
     "pair": ("recall@1", "recall@5", "recall@10", "mrr@10"),
     "label": (*ANY_METRICS, "map@10"),
@@ -218,6 +221,38 @@ def vggsound(split: str, direction: str, relevant: str) -> Protocol:
         PAIRED_METRICS[relevant],
         gallery=f"the {found} of all clips of the split",
         queries=f"the {asked} of every clip",
+    )
+
+
+def knowledge_qa(name: str, split: str) -> Protocol:
+    """Questions with marked passages: the first of them is the target.
+
+    Args:
+        name: the benchmark (`knowledge_qa`).
+        split: `val` or `test`.
+    """
+    return Protocol(f"{name}/{split}", 1, KNOWLEDGE_METRICS, gallery="all passages")
+
+
+def okvqa(split: str, corpus: str, queries: str, answers: str, match: str) -> Protocol:
+    """OK-VQA's pseudo relevance (Luo et al. 2021): a passage that holds an answer is right.
+
+    What counts as an answer and where it may stand moves scores a lot: each choice is another protocol.
+
+    Args:
+        split: `train`, `val` or `test`.
+        corpus: name of the corpus, such as `gs112k`.
+        queries: what a query's text is: `question` or `question_caption`.
+        answers: `raw`, `stemmed` or `both`.
+        match: `substring` or `word`.
+    """
+    asked = {"question": "the question", "question_caption": "the question, then the image's caption"}
+    return Protocol(
+        f"okvqa/{split}/{corpus}/{queries}/{answers}/{match}",
+        1,
+        PSEUDO_METRICS,
+        gallery=f"all passages of {corpus}",
+        queries=asked[queries],
     )
 
 
