@@ -76,9 +76,7 @@ def test_images_become_square_as_asked(checkpoints, pe_audio_video, tmp_path):
     shapes = ("pad", "crop", "squash")
     made = [FusionModule(str(checkpoints / "clip"), cache=str(tmp_path), shape=shape) for shape in shapes]
     padded, cropped, squashed = (module.backbone.preprocess(wide) for module in made)
-    assert torch.equal(cropped, squashed) and not torch.equal(
-        padded, cropped
-    )  # white, or black bars
+    assert torch.equal(cropped, squashed) and not torch.equal(padded, cropped)  # white, or black bars
     assert len({module.backbone.preprocess.key for module in made}) == 3
     with pytest.raises(ConfigError, match=r"model\.shape is for images"):
         FusionModule(str(pe_audio_video), cache=str(tmp_path), shape="crop")
