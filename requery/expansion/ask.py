@@ -1,0 +1,97 @@
+"""Ask the model one thing about many queries at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from requery.expansion.prompts import PROMPTS, Prompts, fill
+from requery.expansion.settings import ExpansionSettings
+from requery.expansion.trace import Trace
+from requery.generation.generate import generate
+from requery.generation.generator import Generator
+from requery.generation.request import Request
+from requery.generation.store import Store
+
+StepProgress = Callable[[str, int, int], None]
+"""Called with (step, answers made, answers to make)."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The model, and how it is asked.
+
+    Args:
+        generator: who answers.
+        settings: the pipeline's settings.
+        store: where answers are kept; None keeps nothing.
+        progress: called after each batch.
+    """
+
+    generator: Generator
+    settings: ExpansionSettings
+    store: Store | None = None
+    progress: StepProgress | None = None
+
+    @property
+    def prompts(self) -> Prompts:
+        """The words of the settings' version."""
+        return PROMPTS[self.settings.prompts]
+
+    def words(self, template: str, trace: Trace, **fields: str) -> str:
+        """A prompt about a query; `fields` are those that the query alone does not give."""
+        shown, prompts = self.settings.image and trace.image is not None, self.prompts
+        return fill(
+            template,
+            look=prompts.look if shown else "",
+            question=trace.question,
+            caption=trace.caption,
+            goal=prompts.goals[0 if trace.question else 1],
+            evidence=prompts.evidences[0 if shown else 1 if trace.caption else 2],
+            clue_words=str(self.settings.clue_words),
+            line_words=str(self.settings.line_words),
+            **fields,
+        )
+
+    def __call__(
+        self,
+        step: str,
+        traces: Sequence[Trace],
+        prompts: Sequence[str],
+        tokens: int,
+        n: int = 1,
+        temperature: float | None = None,
+        image: bool | None = None,
+    ) -> list[tuple[str, ...]]:
+        """Answers to one prompt a query.
+
+        Args:
+            step: what progress calls it.
+            traces: `B` queries.
+            prompts: `B` prompts.
+            tokens: longest answer.
+            n: answers a query.
+            temperature: default that of the settings.
+            image: whether images are shown; default as the settings say.
+
+        Returns:
+            `B` tuples of at most n texts: what failed or was empty is left out.
+        """
+        drawing, progress = self.settings.drawing, self.progress
+        shown = self.settings.image if image is None else image
+        requests = [
+            Request(f"{trace.id} ({step})", (prompt,), trace.image if shown else None)
+            for trace, prompt in zip(traces, prompts, strict=True)
+        ]
+        texts = generate(
+            self.generator,
+            requests,
+            n,
+            drawing.temperature if temperature is None else temperature,
+            drawing.top_p,
+            tokens,
+            drawing.seed,
+            store=self.store,
+            progress=None if progress is None else lambda done, total: progress(step, done, total),
+        )
+        return [tuple(row) for row in texts]
