@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,9 @@ class FeedbackModule(RetrievalModule):
             )
         names = [row.name for row in self.rows]
         rows, every = dict(zip(names, self.rows, strict=True)), dict(zip(names, results, strict=True))
-        self.tested = Fed(self._noted(self._open_task), rows, every, self.pairs, self.k)  # type: ignore[assignment]
+        task = self._noted(self._open_task)
+        noted = replace(task, notes={**task.notes, **self._context.notes})
+        self.tested = Fed(noted, rows, every, self.pairs, self.k)  # type: ignore[assignment]
 
     def _queries(self, batch: Tensor) -> Tensor:
         task = self._open_task

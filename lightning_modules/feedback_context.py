@@ -99,6 +99,8 @@ class TaskContext:
         self._at: Tensor = task.gallery_image
         self._texts: Sequence[str] = task.query_text
         self._loaded: dict[str, tuple[AttentiveFeedbackSummarizer, Head]] = {}
+        self.notes: dict[str, int] = {}
+        """What a reader of the score is to know, counted."""
 
     @cached_property
     def _captions(self) -> list[str]:
@@ -146,8 +148,10 @@ class TaskContext:
     def others(self) -> Tensor:
         """Up to four other captions of each target; where there are fewer, some come again.
 
+        Where there is none, the query repeats itself, and is counted in `notes`.
+
         Raises:
-            DataError: a target is not in the gallery, or has no other caption.
+            DataError: no target has another caption.
         """
         names, rows, lacking = {}, [], []
         for number, target in enumerate(self.task.qrels.target.tolist()):
@@ -155,12 +159,14 @@ class TaskContext:
             others = [text for text in dict.fromkeys(written) if text != self._texts[number]]
             if not others:
                 lacking.append(self.task.query_ids[number])
-            rows.append([others[i % len(others)] for i in range(OTHERS)] if others else [])
-        if lacking:
+                others = [self._texts[number]]
+            rows.append([others[i % len(others)] for i in range(OTHERS)])
+        if len(lacking) == len(rows):
             raise DataError(
-                f"explicit feedback: the targets of {len(lacking)} queries have no other caption "
-                f"({first(lacking)}); leave the row out"
+                f"explicit feedback: no target has another caption ({first(lacking)}); leave the row out"
             )
+        if lacking:
+            self.notes["targets_without_another_caption"] = len(lacking)
         names = {text: place for place, text in enumerate(dict.fromkeys(t for row in rows for t in row))}
         embedded = self.encoders.texts(list(names))
         return embedded[torch.tensor([[names[text] for text in row] for row in rows])]

@@ -136,6 +136,29 @@ def test_rows_and_controls_side_by_side(module, trainer, heads, tmp_path):
     assert len(columns) == 12 * 3 * fed.task.n_queries and columns["mrr@5"][0].as_py() == values["none"][0, 0]
 
 
+class FewCaptions(ShapesDataModule):
+    """Shapes whose first images have the query's own caption alone."""
+
+    alone = 2
+
+    def pairs(self, split):
+        all_ = super().pairs(split)
+        return [(at, texts[:1] if at < self.alone else texts) for at, texts in all_]
+
+
+def test_a_query_without_another_caption_repeats_itself_and_is_counted(module, trainer):
+    data = FewCaptions("text_to_image", families=SIZES)
+    made = module(rows=(Explicit(),))
+    trainer().test(made, data, verbose=False)
+    drift = made.tested.results["explicit"].drift
+    torch.testing.assert_close(drift[:2], torch.ones_like(drift[:2]))
+    assert float((drift[2:, 2] < 1 - 1e-5).float().mean()) > 0.9  # two wordings may be one to a tiny model
+    assert made.tested.task.notes["targets_without_another_caption"] == 2
+    data.alone = 10**6
+    with pytest.raises(DataError, match="no target has another caption"):
+        trainer().test(module(rows=(Explicit(),)), data, verbose=False)
+
+
 def test_nothing_is_captioned_that_no_row_reads(module, trainer):
     made = module(rows=(PRF(guards=Guards(first_weight=0.5)), Marked()), captions=CaptionSource())
     trainer().test(made, shapes(), verbose=False)
