@@ -71,14 +71,15 @@ def test_another_method_has_its_own_defaults(config):
 
 @pytest.mark.slow
 def test_whole_episodes_are_shared_by_processes(config, tmp_path):
-    """Three episodes on one, two and four processes: the same files."""
+    """Six episodes on one, two and four processes: the same files."""
     made = {}
     for processes in (1, 2, 4):
         root = tmp_path / str(processes)
         root.mkdir()
         arguments = ["test", f"--config={config}", f"--runs_root={root}", "--run=one", *QUIET]
+        arguments += ["--model.features=true", "--data.orders=2"]
         codes = group(arguments, processes, root, root / "log", root / "streams" / "one")
         assert codes == [0] * processes, "".join(path.read_text() for path in root.glob("log.*"))
-        names = ("shifts.parquet", "shifts.json", "metrics.json")
+        names = ("shifts.parquet", "shifts.json", "metrics.json", "features.safetensors")
         made[processes] = [(root / "streams" / "one" / name).read_bytes() for name in names]
     assert made[1] == made[2] == made[4]
