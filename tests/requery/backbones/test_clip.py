@@ -102,8 +102,8 @@ def test_a_folder_without_a_model_is_named(tmp_path):
 
 
 def test_an_unknown_architecture_is_named(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(ConfigError, match="bert"):
+    (tmp_path / "config.json").write_text('{"model_type": "t5"}')
+    with pytest.raises(ConfigError, match="t5"):
         load_backbone(str(tmp_path))
 
 
