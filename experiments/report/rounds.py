@@ -22,6 +22,8 @@ DRIFT = "drift"
 TABLES = ("mrr@5", "recall@1")
 LEVEL = 0.05
 """Of the corrected tests."""
+FULL = 0.3
+"""Gain at which a cell has its full tint: feedback moves more than adaptation does."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def _grid(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> ShiftT
 def _cell(cell: Mapping[str, Any]) -> ShiftCell:
     gain = cell["gain"]
     sure = gain is not None and cell["p_holm"] < LEVEL
-    return ShiftCell(cell["value"], cell["low"], cell["high"], None if gain is None else gain["value"], sure)
+    value = None if gain is None else gain["value"]
+    return ShiftCell(cell["value"], cell["low"], cell["high"], value, sure, FULL)
 
 
 def _contrasts(title: str, contrasts: Sequence[Mapping[str, Any]]) -> ShiftTable:

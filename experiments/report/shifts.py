@@ -21,18 +21,19 @@ FULL = 0.05
 
 @dataclass(frozen=True)
 class ShiftCell:
-    """A method under a shift, as text, with its paired gain over the source model."""
+    """A method under a shift, with its paired gain over the source model; `full` gains have the full tint."""
 
     value: float
     low: float
     high: float
     gain: float | None
     sure: bool
+    full: float = FULL
 
     @property
     def tint(self) -> float:
         """Share of the full tint, -1 to 1; 0 where the interval of the gain includes 0."""
-        return 0.0 if self.gain is None or not self.sure else max(-1.0, min(1.0, self.gain / FULL))
+        return 0.0 if self.gain is None or not self.sure else max(-1.0, min(1.0, self.gain / self.full))
 
 
 @dataclass(frozen=True)

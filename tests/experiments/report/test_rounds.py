@@ -43,7 +43,7 @@ def test_a_run_becomes_tables_and_lines(folder):
     view = rounds_view(RunRecord(folder, {}, {}, None, None, [], None, None))
     first, _, beyond = view.tables
     assert [name for name, _, _ in first.rows] == ["none", "AFS", "AFS, query only"]
-    assert first.rows[1][2][1].tint == 1 and first.rows[2][2][1].tint == 0
+    assert first.rows[1][2][1].tint == pytest.approx(1 / 3) and first.rows[2][2][1].tint == 0
     assert beyond.methods == ["round 2"] and beyond.rows[0][0] == "AFS − AFS, query only"
     assert [picture.title for picture in view.pictures] == ["mrr@5 by round, %", "Cosine to the first query"]
     assert [label for _, label in view.pictures[0].legend] == ["none", "AFS", "AFS, query only"]
