@@ -13,6 +13,7 @@ from benchmarks import (
     corpus_growth,
     exact_ranks,
     feedback,
+    figures,
     hard_negatives,
     head,
     paired_statistics,
@@ -47,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = f"{row.seconds:.3g} s, {row.ratio:.3g} times {row.baseline}"
             print(f"{row.measurement}: {found}", file=sys.stderr)
             rows.append(row)
-    table.write(table.record(rows, turns), options.output)
+    made = table.record(rows, turns)
+    table.write(made, options.output)
+    figures.write(made, options.output.parent / "figures")
 
 
 if __name__ == "__main__":

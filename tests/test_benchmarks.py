@@ -47,6 +47,8 @@ def test_a_quick_run_writes_every_measurement(tmp_path):
     assert [row["measurement"] for row in rows if row["exponent"] is not None] == [
         "growing corpus, `two_drop_window`"
     ]
+    picture = (tmp_path / "made/figures/feedback_cost.svg").read_text()
+    assert all(name in picture for name in ("PRF", "GRF", "a plain search", "images in the gallery"))
     page = (tmp_path / "made/page.md").read_text()
     assert all(page.count(f"| {name} |") == len(lines) for name, lines in MEASURED.items())
     assert made["packages"]["torch"] in page and made["hardware"]["cpu"] in page
