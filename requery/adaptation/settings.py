@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
-from requery.errors import ConfigError
+from requery.ranges import check_settings
 
 _SHARES = {"queue_ratio", "threshold_quantile", "margin", "share", "hub_share", "confidence"}
 _POSITIVE = {"lr", "pace", "temperature", "rho", "uniformity_scale", "scale", "decoupling_strength"}
@@ -41,23 +41,7 @@ class Method:
     pace: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            value = getattr(self, name)
-            rule = None
-            if get_origin(hint) is Literal and value not in get_args(hint):
-                rule = f"be one of {', '.join(get_args(hint))}"
-            elif value is None:
-                continue
-            elif name in _SHARES and not 0 <= value <= 1:
-                rule = "lie in [0, 1]"
-            elif name in _POSITIVE and not value > 0:
-                rule = "be above 0"
-            elif name in _COUNTS and not value >= 1:
-                rule = "be at least 1"
-            elif name in _NOT_NEGATIVE and not value >= 0:
-                rule = "be at least 0"
-            if rule is not None:
-                raise ConfigError(f"{type(self).__name__}: {name}={value!r} must {rule}")
+        check_settings(self, shares=_SHARES, positive=_POSITIVE, not_negative=_NOT_NEGATIVE, counts=_COUNTS)
 
 
 @dataclass(frozen=True)

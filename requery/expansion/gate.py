@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from requery.errors import ConfigError
-from requery.expansion.ranges import at_least, one_of
+from requery.ranges import at_least, one_of
 
 Shape = Literal["margin", "deviation", "focus"]
 

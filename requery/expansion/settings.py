@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 from requery.expansion.gate import Gate
 from requery.expansion.prompts import PROMPTS
-from requery.expansion.ranges import at_least, between, one_of
 from requery.expansion.weights import Weighting
+from requery.ranges import at_least, between, one_of
 
 Mode = Literal["list", "samples"]
 Choice = Literal["utility", "first"]

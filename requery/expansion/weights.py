@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from requery.expansion.ranges import at_least, between
 from requery.index.text_query import Terms, counted, merged
+from requery.ranges import at_least, between
 
 Tokens = Callable[[str], list[str]]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from requery.cache import tensor_digest
 from requery.errors import DataError, EmbeddingError
 from requery.files import atomic_bytes
-from requery.ragged import Ragged
+from requery.index.ranked import RankedSearch
 from requery.ranking.embeddings import check_embeddings
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import MEMORY_BUDGET, Ranking, rank
@@ -19,7 +19,7 @@ from requery.ranking.ranks import MEMORY_BUDGET, Ranking, rank
 FORMAT = "requery-exact-index-2"
 
 
-class ExactIndex:
+class ExactIndex(RankedSearch):
     """A gallery in memory, float32; search and rank share tiles, scores and the rule for ties.
 
     Args:
@@ -65,18 +65,6 @@ class ExactIndex:
     def vectors(self, items: Tensor) -> Tensor:
         """The embeddings of some items; see `VectorIndex.vectors`."""
         return self.embeddings[items.to(self.embeddings.device)]
-
-    def search(self, queries: Tensor, k: int, excluded: Ragged | None = None) -> tuple[Tensor, Tensor]:
-        """Find the first k items of each query; see `Index.search`.
-
-        Raises:
-            ConfigError: k is not positive.
-            DataError: nothing was added, or exclusions do not fit.
-            EmbeddingError: a query has NaN, infinite or zero norm, or another size.
-        """
-        no_targets = torch.full((queries.shape[0],), -1)
-        ranking = self.rank(queries, Qrels.from_targets(no_targets, excluded), top_k=k)
-        return ranking.top_score, ranking.top_index
 
     def rank(self, queries: Tensor, qrels: Qrels, *, top_k: int = 100) -> Ranking:
         """Rank all items for each query; see `requery.ranking.ranks.rank`."""

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from requery.errors import ConfigError, DataError
 from requery.files import atomic_bytes
+from requery.index.ranked import RankedSearch
 from requery.index.single import one_each
-from requery.ragged import Ragged
 from requery.ranking.embeddings import check_embeddings, check_shapes
 from requery.ranking.listed import rank_listed
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import Ranking
 
 
-class FaissIndex:
+class FaissIndex(RankedSearch):
     """A gallery of one unit embedding an item in an index of FAISS, by inner product.
 
     What the index does not return has rank 0: metrics beyond its depth are those of a miss. `recall` tells
@@ -66,18 +66,6 @@ class FaissIndex:
     def _configure(self, index: Any) -> None:
         if self.parameters:
             self._faiss.ParameterSpace().set_index_parameters(index, self.parameters)
-
-    def search(self, queries: Tensor, k: int, excluded: Ragged | None = None) -> tuple[Tensor, Tensor]:
-        """Find the first k items of each query, as far as the index sees them; see `Index.search`.
-
-        Raises:
-            ConfigError: k is not positive.
-            DataError: nothing was added, or exclusions do not fit.
-            EmbeddingError: a query has NaN, infinite or zero norm, or another size.
-        """
-        no_targets = torch.full((queries.shape[0],), -1)
-        ranking = self.rank(queries, Qrels.from_targets(no_targets, excluded), top_k=k)
-        return ranking.top_score, ranking.top_index
 
     def rank(self, queries: Tensor, qrels: Qrels, *, top_k: int = 100) -> Ranking:
         """Rank the first `top_k` items the index returns; relevant ones beyond have rank 0."""

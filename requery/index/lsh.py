@@ -12,8 +12,8 @@ from requery.cache import tensor_digest
 from requery.errors import ConfigError, DataError
 from requery.files import atomic_bytes
 from requery.index.faiss import load_faiss
+from requery.index.ranked import RankedSearch
 from requery.index.single import one_each, score_candidates
-from requery.ragged import Ragged
 from requery.ranking.embeddings import check_embeddings, check_shapes
 from requery.ranking.listed import rank_listed
 from requery.ranking.qrels import Qrels
@@ -22,7 +22,7 @@ from requery.ranking.ranks import Ranking
 FORMAT = "requery-lsh-index-1"
 
 
-class LshIndex:
+class LshIndex(RankedSearch):
     """One bit a hyperplane: items are sorted by differing bits, and the first of them scored exactly.
 
     All codes are scanned, so nothing is lost to a bucket's edge, unlike in `HashTables`. What is not among
@@ -60,18 +60,6 @@ class LshIndex:
             self._codes.train(items[:0].numpy())
         self._codes.add(items.numpy())
         self._gallery = torch.cat([self._gallery, items]) if len(self) else items
-
-    def search(self, queries: Tensor, k: int, excluded: Ragged | None = None) -> tuple[Tensor, Tensor]:
-        """Find the first k items of each query among its candidates; see `Index.search`.
-
-        Raises:
-            ConfigError: k is not positive.
-            DataError: nothing was added, or exclusions do not fit.
-            EmbeddingError: a query has NaN, infinite or zero norm, or another size.
-        """
-        no_targets = torch.full((queries.shape[0],), -1)
-        ranking = self.rank(queries, Qrels.from_targets(no_targets, excluded), top_k=k)
-        return ranking.top_score, ranking.top_index
 
     def rank(self, queries: Tensor, qrels: Qrels, *, top_k: int = 100) -> Ranking:
         """Rank the candidates of each query; other items have rank 0."""

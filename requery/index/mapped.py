@@ -15,7 +15,7 @@ from torch import Tensor
 from requery.cache import tensor_digest
 from requery.errors import DataError, EmbeddingError
 from requery.files import atomic_write
-from requery.ragged import Ragged
+from requery.index.ranked import RankedSearch
 from requery.ranking.embeddings import check_embeddings
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import MEMORY_BUDGET, Ranking, rank
@@ -27,7 +27,7 @@ _ALIGNMENT = 64
 """The embeddings begin at a multiple of so many bytes: else scoring would copy them."""
 
 
-class MappedIndex:
+class MappedIndex(RankedSearch):
     """A gallery on disk, float16; only the blocks being scored are widened, to float32.
 
     Scores, ranks and ties are those of an `ExactIndex` of the same rounded embeddings, bit for bit. What is
@@ -106,18 +106,6 @@ class MappedIndex:
     def vectors(self, items: Tensor) -> Tensor:
         """The embeddings of some items, float32; only their pages are read. See `VectorIndex.vectors`."""
         return self.embeddings[items.cpu()].float()
-
-    def search(self, queries: Tensor, k: int, excluded: Ragged | None = None) -> tuple[Tensor, Tensor]:
-        """Find the first k items of each query; see `Index.search`.
-
-        Raises:
-            ConfigError: k is not positive.
-            DataError: nothing was added, or exclusions do not fit.
-            EmbeddingError: a query has NaN, infinite or zero norm, or another size.
-        """
-        no_targets = torch.full((queries.shape[0],), -1)
-        ranking = self.rank(queries, Qrels.from_targets(no_targets, excluded), top_k=k)
-        return ranking.top_score, ranking.top_index
 
     def rank(self, queries: Tensor, qrels: Qrels, *, top_k: int = 100) -> Ranking:
         """Rank all items for each query; see `requery.ranking.ranks.rank`."""
