@@ -9,6 +9,8 @@ import lightning as L
 from datamodules.sampling import EpochShuffle, IndexLoader, QueryBlocks, TrainingBatches
 from datamodules.sources import Sources
 from requery.errors import ConfigError
+from requery.expansion.trace import VisualQuestion
+from requery.ranking.pseudo_relevance import Match
 from requery.task import RetrievalTask
 
 
@@ -27,6 +29,8 @@ class RetrievalDataModule(L.LightningDataModule, ABC):
 
     disjoint: str | None = None
     """Why no two splits share anything, where that is so by construction."""
+    match: Match = "substring"
+    """Where in a passage an answer to one of `questions` may stand."""
 
     def __init__(self, batch_size: int = 64, seed: int = 0, num_workers: int = 0) -> None:
         super().__init__()
@@ -68,6 +72,22 @@ class RetrievalDataModule(L.LightningDataModule, ABC):
             ConfigError: the benchmark has no captions.
         """
         raise ConfigError(f"{type(self).__name__} has no captions of the {split} split to pre-train on")
+
+    def questions(self, split: str) -> list[VisualQuestion]:
+        """The split's queries as questions about images, in the task's order, for query expansion.
+
+        Raises:
+            ConfigError: the benchmark has no questions.
+        """
+        raise ConfigError(f"{type(self).__name__} asks no questions whose answers stand in a corpus")
+
+    def answers(self, split: str) -> list[tuple[str, ...]]:
+        """What counts as an answer to each of the split's questions, the surest first.
+
+        Raises:
+            ConfigError: the benchmark has no questions.
+        """
+        raise ConfigError(f"{type(self).__name__} asks no questions whose answers stand in a corpus")
 
     def train_dataloader(self) -> IndexLoader:
         return training_loader(self.task("train").n_queries, self.batch_size, self.seed)

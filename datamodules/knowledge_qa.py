@@ -10,6 +10,7 @@ from datamodules.layouts.files import dataset_root
 from datamodules.layouts.knowledge_qa import QUESTIONS, KnowledgeQuestion, read_passages, read_questions
 from datamodules.layouts.problems import Problem
 from datamodules.sources import Query, Sources
+from requery.expansion.trace import VisualQuestion
 from requery.images import FileImages
 from requery.ranking.protocols import knowledge_qa
 from requery.task import RetrievalTask
@@ -61,8 +62,12 @@ class KnowledgeQADataModule(RetrievalDataModule):
             gallery_text=[passage.text for passage in passages],
         )
 
+    def questions(self, split: str) -> list[VisualQuestion]:
+        """The questions, without images."""
+        return [VisualQuestion(question.name, question.text) for question in self._read(split)[1]]
+
     def answers(self, split: str) -> list[tuple[str, ...]]:
-        """The answers to each query of a split."""
+        """The answers to each question of a split."""
         return [question.answers for question in self._read(split)[1]]
 
     def sources(self, split: str) -> Sources:

@@ -21,6 +21,7 @@ from datamodules.layouts.okvqa import (
 )
 from datamodules.layouts.problems import Problem
 from datamodules.sources import Query, Sources
+from requery.expansion.trace import VisualQuestion
 from requery.images import FileImages
 from requery.ranking.protocols import okvqa
 from requery.ranking.pseudo_relevance import Match
@@ -102,8 +103,22 @@ class OkvqaDataModule(RetrievalDataModule):
             has_truth=False,
         )
 
+    def questions(self, split: str) -> list[VisualQuestion]:
+        """The questions, with captions and images where they are used."""
+        task, asked = self.task(split), self._read(split)[0]
+        texts, places = task.query_text or [], task.query_image
+        return [
+            VisualQuestion(
+                question.name,
+                question.text,
+                text.removeprefix(question.text).strip() or None,
+                None if places is None else (task.images, int(places[number])),
+            )
+            for number, (question, text) in enumerate(zip(asked, texts, strict=True))
+        ]
+
     def answers(self, split: str) -> list[tuple[str, ...]]:
-        """What counts as an answer to each query of a split."""
+        """What counts as an answer to each question of a split."""
         questions = self._read(split)[0]
         if self.counted == "both":
             return [tuple(dict.fromkeys(q.raw + q.stemmed)) for q in questions]

@@ -7,8 +7,9 @@ from typing import Literal
 
 from datamodules.base import RetrievalDataModule
 from requery.errors import ConfigError
+from requery.expansion.trace import VisualQuestion
 from requery.shapes.scene import ShapesConfig
-from requery.shapes.tasks import build, captions
+from requery.shapes.tasks import build, captions, knowledge
 from requery.task import RetrievalTask
 
 WORDINGS = 8
@@ -64,6 +65,23 @@ class ShapesDataModule(RetrievalDataModule):
     def build_task(self, split: str) -> RetrievalTask:
         """Generate one split."""
         return build(self.world, self.kind, split, getattr(self.families, split))
+
+    def questions(self, split: str) -> list[VisualQuestion]:
+        """The questions about pictures; captions are left to whoever asks."""
+        task = self._knowledge(split)
+        texts = zip(task.query_ids, task.query_text or (), strict=True)
+        return [VisualQuestion(name, text, None, (task.images, i)) for i, (name, text) in enumerate(texts)]
+
+    def answers(self, split: str) -> list[tuple[str, ...]]:
+        """The one answer to each question, in lower case."""
+        self._knowledge(split)
+        asked = knowledge(self.world, split, getattr(self.families, split))
+        return [(question.answer.lower(),) for question in asked]
+
+    def _knowledge(self, split: str) -> RetrievalTask:
+        if self.kind != "knowledge":
+            raise ConfigError(f"data.task is {self.kind}; questions are asked in knowledge")
+        return self.task(split)
 
     def pairs(self, split: str) -> list[tuple[int, tuple[str, ...]]]:
         """Each image of a split with `WORDINGS` captions."""

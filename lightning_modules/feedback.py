@@ -17,13 +17,13 @@ from lightning_modules.retrieval import RetrievalModule
 from requery.distributed import gather
 from requery.errors import ConfigError
 from requery.feedback import Loop, run_rounds
-from requery.feedback.caption_source import CaptionSource
 from requery.feedback.lessons import Training
 from requery.feedback.row import Row, expand
 from requery.feedback.rows import NoFeedback
 from requery.feedback.rows.summarized import summarizing
 from requery.feedback.summarizer_file import Head, make_summarizer, save_summarizer
 from requery.feedback.tested import Fed, RowResult
+from requery.generation.caption_source import CaptionSource
 from requery.preprocess import Shape
 from requery.ranking.embeddings import check_embeddings
 from requery.ranking.metrics import per_query

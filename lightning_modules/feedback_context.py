@@ -14,9 +14,9 @@ from lightning_modules.retrieval import RetrievalModule, bar
 from requery.encode import encode_blocks
 from requery.errors import ConfigError, DataError, first
 from requery.feedback import AttentiveFeedbackSummarizer, Tokens
-from requery.feedback.caption_source import CaptionSource
 from requery.feedback.kept import KeptTokens
 from requery.feedback.summarizer_file import Head, Widths, load_summarizer
+from requery.generation.caption_source import CaptionSource
 from requery.images import ImageSet
 from requery.task import RetrievalTask
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class OkvqaQuestion:
         name: its id.
         image: COCO's number of its image.
         text: as asked.
-        raw: its answers as annotators wrote them, each once.
+        raw: its answers as annotators wrote them, each once, the most frequent first.
         stemmed: the same, each word stemmed.
     """
 
@@ -94,7 +95,8 @@ def _answers(root: Path, year: str) -> dict[str, tuple[tuple[str, ...], tuple[st
     found = {}
     for number, record in enumerate(_list(records, path)):
         where = f"{path}, record {number}"
-        raw = _each_once(take(record, "label", dict, where))
+        label = take(record, "label", dict, where)
+        raw = _each_once(sorted(label, key=lambda answer: -label[answer]))
         found[str(take(record, "question_id", int, where))] = raw, _each_once(stemmed(raw))
     return found
 
@@ -105,7 +107,8 @@ def _official(path: Path) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         where = f"{path}, annotation {number}"
         given = take(record, "answers", list, where)
         texts = [[take(one, key, str, where) for one in given] for key in ("raw_answer", "answer")]
-        found[str(take(record, "question_id", int, where))] = _each_once(texts[0]), _each_once(texts[1])
+        ordered = [[text for text, _ in Counter(written).most_common()] for written in texts]
+        found[str(take(record, "question_id", int, where))] = _each_once(ordered[0]), _each_once(ordered[1])
     return found
 
 

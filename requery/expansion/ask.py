@@ -1,10 +1,12 @@
-"""Ask the model one thing about many queries at once."""
+"""Ask one thing about many queries at once: a model, or whoever answers in its place."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from requery.errors import ConfigError
 from requery.expansion.prompts import PROMPTS, Prompts, fill
 from requery.expansion.settings import ExpansionSettings
 from requery.expansion.trace import Trace
@@ -18,20 +20,14 @@ StepProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Ask:
-    """The model, and how it is asked.
+class Ask(ABC):
+    """Who answers the pipeline's steps.
 
     Args:
-        generator: who answers.
         settings: the pipeline's settings.
-        store: where answers are kept; None keeps nothing.
-        progress: called after each batch.
     """
 
-    generator: Generator
     settings: ExpansionSettings
-    store: Store | None = None
-    progress: StepProgress | None = None
 
     @property
     def prompts(self) -> Prompts:
@@ -53,6 +49,7 @@ class Ask:
             **fields,
         )
 
+    @abstractmethod
     def __call__(
         self,
         step: str,
@@ -77,6 +74,38 @@ class Ask:
         Returns:
             `B` tuples of at most n texts: what failed or was empty is left out.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class AskModel(Ask):
+    """Answers by an image–text model.
+
+    Args:
+        generator: the model.
+        store: where its answers are kept; None keeps nothing.
+        progress: called after each batch.
+    """
+
+    generator: Generator
+    store: Store | None = None
+    progress: StepProgress | None = None
+
+    def __post_init__(self) -> None:
+        if not self.generator.takes_prompts:
+            raise ConfigError(f"{self.generator.name} takes no prompts; use an image–text model")
+
+    def __call__(
+        self,
+        step: str,
+        traces: Sequence[Trace],
+        prompts: Sequence[str],
+        tokens: int,
+        n: int = 1,
+        temperature: float | None = None,
+        image: bool | None = None,
+    ) -> list[tuple[str, ...]]:
+        """Answers to one prompt a query, those of the store first."""
         drawing, progress = self.settings.drawing, self.progress
         shown = self.settings.image if image is None else image
         requests = [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from requery.errors import ConfigError
 from requery.expansion import steps
-from requery.expansion.ask import Ask, StepProgress
+from requery.expansion.ask import Ask, AskModel, StepProgress
 from requery.expansion.gate import sharpness
 from requery.expansion.retriever import Corpus, Found
 from requery.expansion.select import fuse
@@ -38,7 +38,8 @@ class Expander:
     queries, and each asks the model about its share of them.
 
     Args:
-        generator: the image–text model; one without its LoRA adapter is an ablation.
+        generator: the image–text model (one without its LoRA adapter is an ablation), or who answers in its
+            place, such as rules; the settings are then those of the latter.
         corpus: the passages.
         settings: every knob.
         store: answers are looked up and kept here.
@@ -52,7 +53,7 @@ class Expander:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Generator | Ask,
         corpus: Corpus,
         settings: ExpansionSettings | None = None,
         *,
@@ -61,14 +62,13 @@ class Expander:
         attention: Attention | None = None,
         progress: StepProgress | None = None,
     ) -> None:
-        self.settings = settings or ExpansionSettings()
-        if not generator.takes_prompts:
-            raise ConfigError(f"{generator.name} takes no prompts; use an image–text model")
+        if not isinstance(generator, Ask):
+            generator = AskModel(settings or ExpansionSettings(), generator, store, progress)
+        self.ask, self.settings = generator, generator.settings
         weighting = self.settings.weighting
         for name, part in (("synonyms", synonyms), ("attention", attention)):
             if getattr(weighting, name) > 0 and part is None:
                 raise ConfigError(f"Weighting: {name} has a weight; give the Expander {name}, or set it to 0")
-        self.ask = Ask(generator, self.settings, store, progress)
         self.corpus, self.tokens = corpus, corpus.index.tokens
         self.synonyms, self.attention = synonyms, attention
 

@@ -68,6 +68,17 @@ PROMPTS = {
             "query of at most {line_words} words. One line."
         ),
     ),
+    # For models of a few million parameters: the fields and no instructions, which they could not read.
+    "short@1": Prompts(
+        look="",
+        goals=("", ""),
+        evidences=("", "", ""),
+        caption="caption:",
+        rewrite="{question}\n{caption}\nrewritten:",
+        expand="{question}\n{rewritten}\n{caption}\nclues:",
+        expand_one="{question}\n{rewritten}\n{caption}\nclue:",
+        refine="{question}\n{rewritten}\nclues:{clues}\nquery:",
+    ),
 }
 """Prompts by name and version."""
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
 
+from requery import distributed
+from requery.files import sha256_bytes
+from requery.index.bm25 import FORMAT, Bm25, Bm25Index
 from requery.index.text_query import Terms
 
 
@@ -63,6 +68,29 @@ class Corpus:
     def quoted(self, items: Sequence[int], words: int) -> list[str]:
         """Some passages for a prompt: each on one line, cut to `words` words."""
         return [" ".join(self.texts[item].split()[:words]) for item in items]
+
+
+def bm25_corpus(texts: Sequence[str], settings: Bm25, folder: Path) -> Corpus:
+    """Passages searched by BM25; their index is made once, by the first process, and kept.
+
+    Args:
+        texts: the passages.
+        settings: of BM25.
+        folder: where indexes are kept, by what they are made of.
+
+    Raises:
+        DataError: no passage holds a term.
+        RunError: the folder cannot be written.
+    """
+    made_of = sha256_bytes(json.dumps([FORMAT, asdict(settings), list(texts)]).encode())
+    path = folder / f"{made_of[:32]}.safetensors"
+    if not path.is_file() and distributed.rank() == 0:
+        index = Bm25Index(settings)
+        index.add(texts)
+        folder.mkdir(parents=True, exist_ok=True)
+        index.save(path)
+    distributed.barrier("the index of the corpus")
+    return Corpus(Bm25Index.load(path), texts)
 
 
 def _rows(scores: Tensor, index: Tensor) -> list[Found]:

@@ -8,7 +8,7 @@ from requery.errors import ConfigError
 from requery.ragged import Ragged
 from requery.ranking.protocols import shapes_composed, shapes_cross_modal, shapes_knowledge
 from requery.ranking.qrels import Qrels
-from requery.shapes.knowledge import passages, question
+from requery.shapes.knowledge import Question, passages, question
 from requery.shapes.language import Caption, caption, modification
 from requery.shapes.scene import ShapesConfig, stream
 from requery.shapes.truth import SceneIndex, attributes, grades, nearest_misses, transpose
@@ -110,6 +110,12 @@ def _cross_modal(config: ShapesConfig, direction: str, split: str, families: int
     )
 
 
+def knowledge(config: ShapesConfig, split: str, families: int) -> list[Question]:
+    """The question about each picture of the first families of a split."""
+    n = families * config.variants
+    return [question(config, split, i, scene_at(config, split, i)) for i in range(n)]
+
+
 def _knowledge(config: ShapesConfig, split: str, families: int) -> RetrievalTask:
     """One question about each image; passages with the fact asked for are relevant, the first the target."""
     images = ShapesImages(config, split, families * config.variants)
@@ -117,7 +123,7 @@ def _knowledge(config: ShapesConfig, split: str, families: int) -> RetrievalTask
     places: dict[tuple[int, int, str], list[int]] = {}
     for place, passage in enumerate(corpus):
         places.setdefault((passage.shape, passage.colour, passage.fact), []).append(place)
-    asked = [question(config, split, i, scene_at(config, split, i)) for i in range(len(images))]
+    asked = knowledge(config, split, families)
     relevant = Ragged.from_rows([places[(*q.thing.kind, q.fact)] for q in asked])
     target = relevant.values[relevant.offsets[:-1]]
     return RetrievalTask(

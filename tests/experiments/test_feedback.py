@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from experiments.cli import run
-from requery.feedback.caption_source import CaptionSource
 from requery.generation import Store, caption_requests, generate
+from requery.generation.caption_source import CaptionSource
 from requery.generation.rules import RuleGenerator
 from tests.processes import group
 

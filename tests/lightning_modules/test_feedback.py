@@ -15,12 +15,12 @@ from datamodules import PairsDataModule, QueryShift, ShapesDataModule
 from datamodules.shapes import Families
 from lightning_modules.feedback import FeedbackModule
 from requery.errors import ConfigError, DataError
-from requery.feedback import Guards, caption_source
-from requery.feedback.caption_source import CaptionSource
+from requery.feedback import Guards
 from requery.feedback.lessons import Training
 from requery.feedback.rows import AFS, GRF, PRF, Clicks, Explicit, Hubs, Marked, Nearest
 from requery.feedback.summarizer_file import Head
-from requery.generation import RuleGenerator
+from requery.generation import RuleGenerator, caption_source
+from requery.generation.caption_source import CaptionSource
 
 SIZES = Families(train=4, val=3, test=8)
 HEAD = Head(dim=16, heads=2)

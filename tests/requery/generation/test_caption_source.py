@@ -1,9 +1,8 @@
 import pytest
 
 from requery.errors import ConfigError, DataError
-from requery.feedback import caption_source
-from requery.feedback.caption_source import CaptionSource
-from requery.generation import RuleGenerator
+from requery.generation import RuleGenerator, caption_source
+from requery.generation.caption_source import CaptionSource
 from requery.shapes.scene import ShapesConfig
 from requery.shapes.world import ShapesImages
 

@@ -1,4 +1,4 @@
-"""Where the generated captions of a gallery come from."""
+"""Where generated captions of images come from."""
 
 from __future__ import annotations
 
