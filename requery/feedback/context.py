@@ -1,8 +1,8 @@
-"""What the rows of a feedback test ask for, made by the module that runs it."""
+"""What the rows of a feedback test ask for of a task: captions, tokens, summarizers, each made once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_modules.retrieval import RetrievalModule, bar
 from requery.encode import encode_blocks
 from requery.errors import ConfigError, DataError, first
-from requery.feedback import AttentiveFeedbackSummarizer, Tokens
 from requery.feedback.kept import KeptTokens
+from requery.feedback.summarizer import AttentiveFeedbackSummarizer
 from requery.feedback.summarizer_file import Head, Widths, load_summarizer
+from requery.feedback.tokens import Tokens
 from requery.generation.caption_source import CaptionSource
 from requery.images import ImageSet
+from requery.index.base import VectorIndex
 from requery.task import RetrievalTask
+from requery.task_encoder import TaskEncoder
 
 OTHERS = 4
 """Other captions of a target that explicit feedback draws from (official: the other four of five)."""
@@ -27,20 +29,20 @@ BANK = 2000
 
 
 class Encoders:
-    """Texts and images of any task by the module's frozen backbone.
+    """Texts and images of any task by a frozen backbone.
 
     Args:
-        module: encodes.
+        tasks: encodes.
         source: of generated captions.
     """
 
-    def __init__(self, module: RetrievalModule, source: CaptionSource) -> None:
-        self.module, self.source = module, source
+    def __init__(self, tasks: TaskEncoder, source: CaptionSource) -> None:
+        self.tasks, self.source = tasks, source
 
     @cached_property
     def widths(self) -> Widths:
         """Of tokens and embeddings."""
-        backbone: Any = self.module.backbone
+        backbone: Any = self.tasks.backbone
         with torch.no_grad():
             text, embedded = backbone.text_tokens(["a"])[0], backbone.encode_query(None, ["a"])
         return Widths(text.shape[-1], backbone.vision.config.hidden_size, embedded.shape[-1])
@@ -49,58 +51,73 @@ class Encoders:
         """Unit embeddings, `(n, D)`; processes share the work."""
 
         def block(at: Tensor) -> Tensor:
-            return self.module.backbone.encode_query(None, [texts[int(i)] for i in at])
+            return self.tasks.backbone.encode_query(None, [texts[int(i)] for i in at])
 
-        return encode_blocks(block, len(texts), shared=True).to(self.module.device)
+        return encode_blocks(block, len(texts), shared=True).to(self.tasks.device)
 
     def images(self, images: ImageSet, positions: Tensor) -> Tensor:
         """Gallery embeddings of some images, `(n, T, D)`; processes share the work."""
 
         def block(at: Tensor) -> Tensor:
-            return self.module.backbone.encode_gallery(self.module.image_tokens(images, positions[at]), None)
+            return self.tasks.backbone.encode_gallery(self.tasks.image_tokens(images, positions[at]), None)
 
         return encode_blocks(block, len(positions), shared=True)
 
     def text_tokens(self, texts: Sequence[str]) -> Tokens:
         """Tokens of texts by their numbers, made when asked for."""
-        return KeptTokens(lambda at: self.module.backbone.text_tokens([texts[int(i)] for i in at]))
+        return KeptTokens(lambda at: self.tasks.backbone.text_tokens([texts[int(i)] for i in at]))
 
     def image_tokens(self, images: ImageSet, positions: Tensor) -> Tokens:
         """The frozen tower's tokens of some images by number, from the cache."""
-        return lambda numbers: (self.module.image_tokens(images, positions[numbers]), None)
+        return lambda numbers: (self.tasks.image_tokens(images, positions[numbers]), None)
 
     def generated(self, images: ImageSet, positions: Tensor) -> list[str]:
         """A generated caption of each image."""
-        module, source = self.module, self.source
-        with module.cost.stage("captions", items=len(positions)):
-            cache, device = Path(module.cache.root), str(module.device)
-            return source.texts(images, positions.tolist(), cache, device, bar("captions"))
+        tasks, bar = self.tasks, self.tasks.progress
+        with tasks.cost.stage("captions", items=len(positions)):
+            cache, device = Path(tasks.cache.root), str(tasks.device)
+            shown = None if bar is None else bar("captions")
+            return self.source.texts(images, positions.tolist(), cache, device, shown)
 
 
 class TaskContext:
     """A `requery.feedback.row.Context` of one task; what is asked for twice is made once.
 
     Args:
-        encoders: of the module.
-        task: with a gallery of images and queries of text.
-
-    Raises:
-        ConfigError: the task has other sides.
+        encoders: of texts and images.
+        task: whose queries are fed back to.
+        index: its gallery.
+        pairs: gives the annotators' captions of the task's images by position, where a row asks for them.
+        others: gives the queries of another split that hubs are known by.
     """
 
-    def __init__(self, encoders: Encoders, task: RetrievalTask) -> None:
-        if task.query_text is None or task.query_image is not None or task.gallery_image is None:
-            raise ConfigError(
-                f"{task.protocol.key}: feedback refines queries of text over a gallery of images; set the "
-                "benchmark's task or direction to text_to_image"
-            )
-        self.encoders, self.task = encoders, task
-        self.index, self.relevant = encoders.module.index, task.qrels.relevant
-        self._at: Tensor = task.gallery_image
-        self._texts: Sequence[str] = task.query_text
+    def __init__(
+        self,
+        encoders: Encoders,
+        task: RetrievalTask,
+        index: VectorIndex,
+        pairs: Callable[[], Sequence[tuple[int, tuple[str, ...]]]],
+        others: Callable[[], Sequence[str]],
+    ) -> None:
+        self.encoders, self.task, self.index = encoders, task, index
+        self.relevant, self._pairs, self._others = task.qrels.relevant, pairs, others
         self._loaded: dict[str, tuple[AttentiveFeedbackSummarizer, Head]] = {}
         self.notes: dict[str, int] = {}
         """What a reader of the score is to know, counted."""
+
+    @cached_property
+    def _at(self) -> Tensor:
+        """Positions of the gallery's images."""
+        if self.task.gallery_image is None:
+            raise ConfigError(f"{self.task.protocol.key}: this row reads images, and the gallery holds texts")
+        return self.task.gallery_image
+
+    @cached_property
+    def _texts(self) -> Sequence[str]:
+        """The queries' texts."""
+        if self.task.query_text is None:
+            raise ConfigError(f"{self.task.protocol.key}: this row reads the queries' texts; they have none")
+        return self.task.query_text
 
     @cached_property
     def _captions(self) -> list[str]:
@@ -121,8 +138,7 @@ class TaskContext:
     @cached_property
     def _written(self) -> list[tuple[str, ...]]:
         """The annotators' captions of each item."""
-        data: Any = self.encoders.module.trainer.datamodule  # type: ignore[attr-defined]
-        captions = dict(data.pairs(self.task.split))
+        captions = dict(self._pairs())
         return [captions[int(position)] for position in self._at]
 
     def captions(self) -> Tensor:
@@ -179,12 +195,11 @@ class TaskContext:
         """
         if self.task.split == "val":
             raise ConfigError("hubs are known by queries of the val split: leave the row out when validating")
-        texts = self.encoders.module.task("val").query_text
-        return self.encoders.texts(list(texts or ())[:BANK])
+        return self.encoders.texts(list(self._others())[:BANK])
 
     def summarizer(self, folder: str) -> tuple[AttentiveFeedbackSummarizer, Head]:
         """Read once."""
         if folder not in self._loaded:
             model, head = load_summarizer(Path(folder), self.encoders.widths)
-            self._loaded[folder] = model.to(self.encoders.module.device), head
+            self._loaded[folder] = model.to(self.encoders.tasks.device), head
         return self._loaded[folder]
