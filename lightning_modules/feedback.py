@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from lightning_modules.feedback_context import Encoders, TaskContext
 from lightning_modules.feedback_lessons import lessons
 from lightning_modules.retrieval import RetrievalModule
 from requery.distributed import gather
 from requery.errors import ConfigError
 from requery.feedback import Loop, run_rounds
+from requery.feedback.context import Encoders, TaskContext
 from requery.feedback.lessons import Training
 from requery.feedback.row import Row, expand
 from requery.feedback.rows import NoFeedback
@@ -24,6 +24,7 @@ from requery.feedback.rows.summarized import summarizing
 from requery.feedback.summarizer_file import Head, make_summarizer, save_summarizer
 from requery.feedback.tested import Fed, RowResult
 from requery.generation.caption_source import CaptionSource
+from requery.pipeline import QueryBatch
 from requery.preprocess import Shape
 from requery.ranking.embeddings import check_embeddings
 from requery.ranking.metrics import per_query
@@ -90,7 +91,7 @@ class FeedbackModule(RetrievalModule):
         self.rounds, self.k, self.head, self.training_settings = rounds, k, head, training
         self.lr, self.weight_decay, self.output = lr, weight_decay, output
         self.backbone.requires_grad_(False).eval()
-        self.encoders, self.strict_loading = Encoders(self, captions), False
+        self.encoders, self.strict_loading = Encoders(self.tasks, captions), False
 
     def train(self, mode: bool = True) -> FeedbackModule:
         """Switch the summarizer's mode; the backbone stays in evaluation mode."""
@@ -102,7 +103,7 @@ class FeedbackModule(RetrievalModule):
 
     def on_test_epoch_start(self) -> None:
         self.begin("test")
-        self._context = TaskContext(self.encoders, self._open_task)
+        self._context = self._of_task()
         made = [(row.strategy(self._context), row.user(self._context)) for row in self.rows]
         self._made = list(zip(self.rows, made, self.loops, strict=True))
         self._found: list[list[RowResult]] = []
@@ -133,9 +134,20 @@ class FeedbackModule(RetrievalModule):
         noted = replace(task, notes={**task.notes, **self._context.notes})
         self.tested = Fed(noted, rows, every, self.pairs, self.k)  # type: ignore[assignment]
 
+    def _of_task(self) -> TaskContext:
+        """What rows may ask for of the open task."""
+        task, data = self._open_task, cast("Any", self.trainer).datamodule
+        return TaskContext(
+            self.encoders,
+            task,
+            self.index,
+            pairs=lambda: data.pairs(task.split),
+            others=lambda: data.task("val").query_text or (),
+        )
+
     def _queries(self, batch: Tensor) -> Tensor:
         task = self._open_task
-        queries = self.encode_queries(self.query_batch(task, batch))
+        queries = self.encode_queries(QueryBatch.of(task, batch))
         check_embeddings(queries, "query", [task.query_ids[int(i)] for i in batch])
         return queries
 
@@ -168,7 +180,7 @@ class FeedbackModule(RetrievalModule):
     def on_validation_epoch_start(self) -> None:
         if getattr(self, "_validated", None) is None:  # the backbone is frozen: once for all epochs
             self.begin("val")
-            self._validated = TaskContext(self.encoders, self._open_task)
+            self._validated = self._of_task()
             if self.head.captions:
                 self._validated.captions()  # now, while all processes are here
         self._values: list[Tensor] = []

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from datamodules.pairs import PairsDataModule
-from lightning_modules.feedback_context import Encoders
 from requery.cache import weights_digest
 from requery.errors import ConfigError
+from requery.feedback.context import Encoders
 from requery.feedback.lessons import Lessons
 from requery.feedback.retrieved import Retrieved
 from requery.feedback.summarizer_file import Head
@@ -31,24 +31,24 @@ def lessons(encoders: Encoders, data: Any, head: Head) -> Lessons:
         raise ConfigError(
             f"a fit reads images with captions: wrap {type(data).__name__} in datamodules.PairsDataModule"
         )
-    module, pairs, images = encoders.module, data.pairs("train"), data.task("train").images
+    tasks, pairs, images = encoders.tasks, data.pairs("train"), data.task("train").images
     positions = torch.tensor([position for position, _ in pairs])
     texts = [text for _, written in pairs for text in written]
     offsets = torch.tensor([0, *(len(written) for _, written in pairs)]).cumsum(0)
 
     def search() -> Retrieved:
-        gallery = encoders.images(images, positions).to(module.device)
+        gallery = encoders.images(images, positions).to(tasks.device)
         return Retrieved.make(offsets, encoders.texts(texts), gallery)
 
-    module.features(images)  # now, while all processes are here
+    tasks.features(images)  # now, while all processes are here
     content = [
-        weights_digest(module.backbone),
-        module.backbone.preprocess.key,
+        weights_digest(tasks.backbone),
+        tasks.backbone.preprocess.key,
         [images.digest(int(position)) for position in positions],
         [list(written) for _, written in pairs],
     ]
-    with module.cost.stage("training_retrieval", items=len(texts)):
-        found = Retrieved.kept(Path(module.cache.root) / "retrieved", content, search)
+    with tasks.cost.stage("training_retrieval", items=len(texts)):
+        found = Retrieved.kept(Path(tasks.cache.root) / "retrieved", content, search)
     captions = encoders.generated(images, positions) if head.captions else None
     return Lessons(
         found,

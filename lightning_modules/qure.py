@@ -17,6 +17,7 @@ from requery.losses.info_nce import info_nce
 from requery.negatives import NegativeSets, Strategy, UniformNegatives
 from requery.negatives.audit import false_negative_rate
 from requery.negatives.strategies import StrategyName
+from requery.pipeline import QueryBatch
 from requery.schedules import cosine_per_epoch
 from requery.scoring import max_token_score
 
@@ -117,7 +118,7 @@ class QuReModule(RetrievalModule):
         """`(M, D)` with the current weights."""
         task = self.task("train")
         with self.evaluating(task):
-            return self.encode_queries(self.query_batch(task, task.all_queries()), shared=True).cpu()
+            return self.encode_queries(QueryBatch.of(task, task.all_queries()), shared=True).cpu()
 
     def encode_corpus(self) -> Tensor:
         """`(N, T, D)` with the current weights."""
@@ -134,7 +135,7 @@ class QuReModule(RetrievalModule):
     def training_step(self, index: Tensor) -> Tensor:
         task, n = self.task("train"), len(index)
         # A process without a query encodes the first and drops it: its gradients are zeros, not missing.
-        batch = self.query_batch(task, index if n else index.new_zeros(1))
+        batch = QueryBatch.of(task, index if n else index.new_zeros(1))
         reference = None if batch.image is None else self.image_tokens(task.images, batch.image)
         query = self.backbone.encode_query(reference, batch.text)[:n]  # (B, D)
         target = task.qrels.target[batch.index]

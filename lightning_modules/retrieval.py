@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from lightning_modules.resumable import ResumableModule
 from requery.backbones import Fusion, load_backbone
-from requery.cache import FeatureCache, FeatureTable, weights_digest
+from requery.cache import FeatureCache, FeatureTable
 from requery.cost import CostMeter
 from requery.distributed import gather
-from requery.encode import Progress, encode_blocks
+from requery.encode import Progress
 from requery.errors import ConfigError
 from requery.images import ImageSet
 from requery.index.exact import ExactIndex
@@ -30,6 +30,7 @@ from requery.ranking.ranks import Ranking
 from requery.record import RunFolder
 from requery.results import prediction_qrels, write_test
 from requery.task import RetrievalTask
+from requery.task_encoder import TaskEncoder
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class RetrievalModule(ResumableModule):
             self.backbone.preprocess = self._shaped(shape)
         self.cost, self.cache = CostMeter(), FeatureCache(Path(cache))
         self.tested: Tested | None = None
-        self._features: dict[int, tuple[ImageSet, FeatureTable]] = {}
+        self.tasks = TaskEncoder(self.backbone, self.cache, self.cost, bar)
         self._parts: list[tuple[Tensor, Ranking]] = []
 
     def _shaped(self, shape: Shape) -> Preprocess:
@@ -97,68 +98,20 @@ class RetrievalModule(ResumableModule):
         return task
 
     def features(self, images: ImageSet) -> FeatureTable:
-        """The frozen tower's tokens of a task's images, `(images, L, W)`; encoded once, then cached."""
-        if id(images) not in self._features:
-            with self.cost.stage("image_features", items=len(images)):
-                table = self.cache.features(
-                    images,
-                    weights=weights_digest(self.backbone.vision),
-                    preprocessing=self.backbone.preprocess.key,
-                    dtype=torch.float16,
-                    compute=lambda positions: self._tower(images, torch.tensor(list(positions))),
-                    progress=bar(f"{images.medium} features"),
-                )
-            self._features[id(images)] = images, table  # the set is kept: its id is its own while it lives
-        return self._features[id(images)][1]
-
-    def _require_medium(self, images: ImageSet) -> None:
-        if images.medium not in self.backbone.media:
-            raise ConfigError(
-                f"{type(self.backbone).__name__} reads {' and '.join(self.backbone.media)}, these data hold "
-                f"{images.medium}; choose another model.backbone"
-            )
-
-    def _tower(self, images: ImageSet, positions: Tensor) -> Tensor:
-        def block(index: Tensor) -> Tensor:
-            pixels = self.backbone.preprocess.batch([images.load(int(positions[i])) for i in index])
-            return self.backbone.image_features(pixels.to(self.device), images.medium)
-
-        return encode_blocks(block, len(positions), halved=self.cost.halved)
+        """The frozen tower's tokens of a task's images; see `TaskEncoder`."""
+        return self.tasks.features(images)
 
     def image_tokens(self, images: ImageSet, positions: Tensor) -> Tensor:
         """`(B,)` positions in a task's images to float32 tokens `(B, L, W)` on the device."""
-        return self.features(images)[positions.cpu()].to(self.device, torch.float32)
-
-    def query_batch(self, task: RetrievalTask, index: Tensor) -> QueryBatch:
-        """Look up some queries, `(B,)`; images are positions until they are encoded, block by block."""
-        image = None if task.query_image is None else task.query_image[index.cpu()]
-        return QueryBatch(index.cpu(), image, task.texts_of(index))
+        return self.tasks.image_tokens(images, positions)
 
     def encode_queries(self, batch: QueryBatch, shared: bool = False) -> Tensor:
-        """`(B, D)` on the device, in full blocks; shared, each process encodes a part of the same batch."""
-        task = self._open_task
-
-        def block(at: Tensor) -> Tensor:
-            image = None if batch.image is None else self.image_tokens(task.images, batch.image[at])
-            text = None if batch.text is None else [batch.text[int(i)] for i in at]
-            return self.backbone.encode_query(image, text)
-
-        rows = encode_blocks(block, len(batch.index), shared=shared, halved=self.cost.halved)
-        return rows.to(self.device)
+        """`(B, D)` of the open task, on the device."""
+        return self.tasks.queries(self._open_task, batch, shared)
 
     def encode_gallery(self, task: RetrievalTask) -> Tensor:
         """The whole gallery, `(N, T, D)` on the CPU."""
-
-        def block(at: Tensor) -> Tensor:
-            if task.gallery_image is not None:
-                return self.backbone.encode_gallery(
-                    self.image_tokens(task.gallery_set, task.gallery_image[at]), None
-                )
-            assert task.gallery_text is not None
-            return self.backbone.encode_gallery(None, [task.gallery_text[int(i)] for i in at])
-
-        with self.cost.stage("encode_gallery", items=task.n_gallery):
-            return encode_blocks(block, task.n_gallery, shared=True, halved=self.cost.halved)
+        return self.tasks.gallery(task)
 
     @contextmanager
     def evaluating(self, task: RetrievalTask) -> Iterator[None]:
@@ -180,10 +133,8 @@ class RetrievalModule(ResumableModule):
         if scored:
             task.require_truth()
         self._qrels = task.qrels if scored else prediction_qrels(task)
-        if task.query_image is not None:
-            self._require_medium(task.images)
+        self.tasks.require_media(task)
         if task.gallery_image is not None:
-            self._require_medium(task.gallery_set)
             self.features(task.gallery_set)  # now, while all processes are here: one may get no query
         if task.query_image is not None and self.queries_from_cache:
             self.features(task.images)
@@ -201,7 +152,7 @@ class RetrievalModule(ResumableModule):
             return
         with self.cost.stage("rank", items=len(index)):
             ranking = run(
-                [self.query_batch(task, index)], self.index, self.stages(), self._qrels, task.query_ids
+                [QueryBatch.of(task, index)], self.index, self.stages(), self._qrels, task.query_ids
             )
         self._parts.append((index.cpu(), ranking))
 

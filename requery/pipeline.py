@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from torch import Tensor
 
@@ -15,6 +15,7 @@ from requery.index import Index
 from requery.ranking.embeddings import check_embeddings
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import Ranking
+from requery.task import RetrievalTask
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,13 @@ class QueryBatch:
     index: Tensor
     image: Tensor | None
     text: Sequence[str] | None
+
+    @classmethod
+    def of(cls, task: RetrievalTask, index: Tensor) -> Self:
+        """Look up some queries, `(B,)`; images are positions until they are encoded, block by block."""
+        index = index.cpu()
+        image = None if task.query_image is None else task.query_image[index]
+        return cls(index, image, task.texts_of(index))
 
 
 Encode = Callable[[QueryBatch], Tensor]

@@ -229,8 +229,9 @@ def test_wrong_uses_are_named(module, trainer, tmp_path):
         module(rows=(PRF(), PRF(label="PRF")))
     with pytest.raises(ConfigError, match="there is no captioner"):
         trainer().test(module(rows=(GRF(),), captions=CaptionSource()), shapes(), verbose=False)
-    with pytest.raises(ConfigError, match="text_to_image"):
-        trainer().test(module(), ShapesDataModule(task="image_to_text", families=SIZES), verbose=False)
+    with pytest.raises(ConfigError, match="the gallery holds texts"):
+        data = ShapesDataModule(task="image_to_text", families=SIZES)
+        trainer().test(module(rows=(GRF(),)), data, verbose=False)
     with pytest.raises(ConfigError, match="wrap ShapesDataModule in"):
         trainer(max_epochs=1).fit(module(head=HEAD), shapes())
     with pytest.raises(ConfigError, match="neither validated nor predicted"):
