@@ -1,7 +1,10 @@
 """One DataModule per benchmark."""
 
+from datamodules.circo import CIRCODataModule
 from datamodules.cirr import CIRRDataModule
 from datamodules.fashion_gen import FashionGenDataModule
+from datamodules.fashion_iq import FashionIQDataModule
+from datamodules.hp_fashioniq import HPFashionIQDataModule
 from datamodules.karpathy import KarpathyDataModule
 from datamodules.knowledge_qa import KnowledgeQADataModule
 from datamodules.nocaps import NocapsDataModule
@@ -14,8 +17,11 @@ from datamodules.shifts import QueryShifts
 from datamodules.vggsound import VGGSoundDataModule
 
 __all__ = [
+    "CIRCODataModule",
     "CIRRDataModule",
     "FashionGenDataModule",
+    "FashionIQDataModule",
+    "HPFashionIQDataModule",
     "KarpathyDataModule",
     "KnowledgeQADataModule",
     "NocapsDataModule",

@@ -10,6 +10,7 @@ from datamodules.sampling import EpochShuffle, IndexLoader, QueryBlocks, Trainin
 from datamodules.sources import Sources
 from requery.errors import ConfigError
 from requery.expansion.trace import VisualQuestion
+from requery.ranking.preference import Preferences
 from requery.ranking.pseudo_relevance import Match
 from requery.task import RetrievalTask
 
@@ -88,6 +89,14 @@ class RetrievalDataModule(L.LightningDataModule, ABC):
             ConfigError: the benchmark has no questions.
         """
         raise ConfigError(f"{type(self).__name__} asks no questions whose answers stand in a corpus")
+
+    def preferences(self, split: str) -> Preferences:
+        """Which of two lists of gallery items was preferred for each of the split's queries.
+
+        Raises:
+            ConfigError: the benchmark has no such judgements.
+        """
+        raise ConfigError(f"{type(self).__name__} has no lists that people judged")
 
     def train_dataloader(self) -> IndexLoader:
         return training_loader(self.task("train").n_queries, self.batch_size, self.seed)

@@ -17,7 +17,7 @@ from datamodules.sources import Query, Sources
 from requery.decode import Background
 from requery.images import FileImages
 from requery.ragged import Ragged
-from requery.ranking import protocols
+from requery.ranking.composed_protocols import cirr
 from requery.ranking.qrels import Qrels
 from requery.task import RetrievalTask
 
@@ -126,7 +126,7 @@ class CIRRDataModule(RetrievalDataModule):
             "subsets_reduced": sum(any(m not in at and m != p.target for m in p.members) for p in kept),
         }
         return RetrievalTask(
-            protocol=protocols.cirr(self.splits[split], self.benchmark),
+            protocol=cirr(self.splits[split], self.benchmark),
             split=split,
             images=FileImages(list(paths.values()), list(paths), self.background),
             query_ids=[p.pair_id for p in kept],

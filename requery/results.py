@@ -12,6 +12,7 @@ from torch import Tensor
 
 from requery.ragged import Ragged
 from requery.ranking.ceiling import ceiling
+from requery.ranking.circo_submission import write_circo
 from requery.ranking.metrics import evaluate, per_query
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import Ranking
@@ -83,7 +84,7 @@ def write_test(
 
 
 def write_predictions(folder: RunFolder, task: RetrievalTask, ranking: Ranking) -> None:
-    """Write `run.trec`, and the submission files of a benchmark that keeps its targets (CIRR's server).
+    """Write `run.trec`, and the submission files of a benchmark that keeps its targets (CIRR, CIRCO).
 
     Args:
         folder: the run's folder.
@@ -93,6 +94,8 @@ def write_predictions(folder: RunFolder, task: RetrievalTask, ranking: Ranking) 
     write_run(folder.file("run.trec"), task.query_ids, task.gallery_ids, ranking.top_index, folder.name)
     if task.protocol.server == "cirr":
         write_cirr(task, ranking, folder.path)
+    elif task.protocol.server == "circo":
+        write_circo(task, ranking, folder.path)
 
 
 def prediction_qrels(task: RetrievalTask) -> Qrels:

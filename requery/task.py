@@ -41,8 +41,8 @@ class RetrievalTask:
             (FashionIQ's category); None where there is one corpus.
         gallery_group: `(N,)` int64, likewise for the gallery.
         notes: remarks printed beside the score (such as queries affected by unreadable images).
-        has_truth: False where the benchmark keeps its targets (CIRR test1): such a split can be predicted,
-            not scored.
+        has_truth: False where the benchmark keeps its targets (CIRR test1) or has none (HP-FashionIQ): such
+            a split can be predicted, its rankings cannot be scored.
         shift: what was done to the queries, printed beside the protocol; None where they are the benchmark's.
     """
 
@@ -80,11 +80,12 @@ class RetrievalTask:
         self.qrels.validate(len(self.query_ids), len(self.gallery_ids))
 
     def require_truth(self) -> None:
-        """Raise a DataError where the targets are not published, so that nobody scores misses only."""
+        """Raise a DataError where no target is known, so that nobody scores misses only."""
         if not self.has_truth:
             raise DataError(
-                f"{self.protocol.key}: the targets of this split are not published; run predict and send its "
-                "files to the benchmark's server, or score a split with targets"
+                f"{self.protocol.key}: the targets of this split are not published, or are not what counts; "
+                "run predict and send its files to the benchmark's server, score a split with targets, or "
+                "test with the module of the benchmark's own config"
             )
 
     @property

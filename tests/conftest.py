@@ -19,6 +19,15 @@ def data_root() -> Path:
     return folder.resolve()
 
 
+@pytest.fixture(scope="session")
+def judged_fixtures(data_root) -> Path:
+    """Numbers of QuRe's official code over data that may not be passed on; they lie beside the real data."""
+    folder = data_root.parent / "fixtures" / "qure"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    return folder
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 64 KiB."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.layouts.problems import Problem, Report, fail, reporting
-from datamodules.layouts.records import read_json, require_distinct, take, take_strings
+from datamodules.layouts.records import read_json, read_list, require_distinct, take, take_strings
 from requery.errors import DataError, first
 
 ORIGIN = "CIRR's annotations are published at github.com/Cuberick-Orion/CIRR, branch cirr_dataset"
@@ -68,14 +68,8 @@ def read_pairs(layout: Path, split: str, report: Report = fail) -> list[Pair]:
     """Read the annotations of a split; all have a target or none has."""
     path = layout / "captions" / f"cap.rc2.{split}.json"
     remedy = f"the captions of split {split!r} are needed here. {ORIGIN}: put the file there"
-    records: object = []
-    with reporting(report):
-        records = read_json(path, remedy)
-    if not isinstance(records, list):
-        report(Problem(f"{path}: expected a list of annotations, found {type(records).__name__}"))
-        return []
     pairs: list[Pair] = []
-    for number, record in enumerate(records):
+    for number, record in enumerate(read_list(path, remedy, "annotations", report)):
         with reporting(report, _name(record)):
             pairs.append(_pair(record, f"{path}, record {number}"))
     with reporting(report):

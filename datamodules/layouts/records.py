@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from datamodules.layouts.problems import Problem, Report, reporting
 from requery.errors import DataError, first
 
 
@@ -34,6 +35,23 @@ def read_json(path: Path, remedy: str) -> Any:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON ({error}); fetch the file again") from error
+
+
+def read_list(path: Path, remedy: str, what: str, report: Report) -> list[Any]:
+    """Read a JSON file that holds a list; where it does not, that is the problem and there is no record.
+
+    Args:
+        path: the file.
+        remedy: what to do when it is absent.
+        what: its records, for messages.
+        report: is told the problem.
+    """
+    with reporting(report):
+        records = read_json(path, remedy)
+        if isinstance(records, list):
+            return records
+        report(Problem(f"{path}: expected a list of {what}, found {type(records).__name__}"))
+    return []
 
 
 def take(record: object, key: str, kind: type | tuple[type, ...], where: str) -> Any:

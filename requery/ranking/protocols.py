@@ -52,15 +52,6 @@ PAIRED_METRICS = {
     "pair": ("recall@1", "recall@5", "recall@10", "mrr@10"),
     "label": (*ANY_METRICS, "map@10"),
 }
-CIRR_METRICS = (
-    "recall@1",
-    "recall@5",
-    "recall@10",
-    "recall@50",
-    "recall_subset@1",
-    "recall_subset@2",
-    "recall_subset@3",
-)
 
 
 def shapes_composed() -> Protocol:
@@ -87,21 +78,14 @@ def shapes_knowledge() -> Protocol:
     return Protocol("shapes/knowledge", 1, metrics, gallery="the passages about all things of the world")
 
 
-def cirr(split: str, name: str = "cirr") -> Protocol:
-    """CIRR's rules (Liu et al. 2021): whole split, reference removed, subset of the image set's members.
+def shapes_written(about: str, marks: tuple[str, ...]) -> Protocol:
+    """What a generator writes on Shapes, read back by the words of the world.
 
     Args:
-        split: `val`, `test1` or `train`.
-        name: the benchmark in CIRR's layout (`cirr`, `emoji_cirr`): scores of two are never one protocol's.
+        about: `captions` or `clues`.
+        marks: what is read: shares from 0 to 1.
     """
-    return Protocol(
-        f"{name}/{split}",
-        1,
-        CIRR_METRICS,
-        gallery="all images of the split",
-        excluded="the reference image",
-        server="cirr",
-    )
+    return Protocol(f"shapes/{about}", 1, marks, gallery="all words the generator knows")
 
 
 def karpathy(name: str, split: str, direction: str) -> Protocol:

@@ -73,6 +73,9 @@ class Strip:
         here, tile, column = self._find(pairs.items)
         rows = pairs.rows[here]
         self.tiles[tile, rows, column] = _NOTHING
+        if rows.numel() * GROUP > self.tiles.numel():  # more groups to look at than there are
+            torch.stack([group_maxima(scores) for scores in self.tiles], 1, out=self.maxima)
+            return
         groups = self.tiles.view(*self.tiles.shape[:2], -1, GROUP)
         self.maxima[rows, tile, column // GROUP] = groups[tile, rows, column // GROUP].amax(1)
 

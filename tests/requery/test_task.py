@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from requery.errors import DataError
-from requery.ranking.protocols import cirr
+from requery.ranking.composed_protocols import cirr
 from requery.ranking.qrels import Qrels
 from requery.shapes.scene import ShapesConfig
 from requery.shapes.tasks import build

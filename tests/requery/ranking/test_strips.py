@@ -4,7 +4,7 @@ import torch
 from requery.ranking.leaders import Leaders
 from requery.ranking.strips import STRIP, TILE_BYTES, Pairs, Strips
 from requery.ranking.tiles import GALLERY_BLOCK, QUERY_BLOCK
-from requery.ranking.top import NEVER, unpack
+from requery.ranking.top import GROUP, NEVER, unpack
 
 N = (STRIP + 9) * GALLERY_BLOCK - 3
 
@@ -41,6 +41,18 @@ def test_what_is_excluded_scores_nothing(gallery):
     wanted = pairs([0, 0, 1], [3, N - 1, 3])
     scores, _ = Strips(gallery, TILE_BYTES).of(torch.ones(QUERY_BLOCK, 4), out, wanted)
     assert scores.isinf().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("n_out", [2, 400])
+def test_the_best_of_each_group_are_those_that_are_left(gallery, n_out):
+    torch.manual_seed(0)
+    items = torch.cat([torch.randperm(N)[:n_out] for _ in range(QUERY_BLOCK)])
+    out = Pairs(torch.arange(QUERY_BLOCK).repeat_interleave(n_out), items)
+    strips = Strips(gallery, 100 * TILE_BYTES)
+    _, parts = strips.of(torch.randn(QUERY_BLOCK, 4), out, Pairs.none(gallery.device))
+    for strip in parts:
+        groups = strip.tiles.transpose(0, 1).unflatten(2, (-1, GROUP))
+        assert torch.equal(strip.maxima, groups.amax(3))
 
 
 @pytest.mark.parametrize("held", [1, 6, 100])

@@ -5,7 +5,7 @@ import torch
 
 from requery.errors import DataError
 from requery.ragged import Ragged
-from requery.ranking import protocols, submission
+from requery.ranking import composed_protocols, submission
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import rank
 from requery.ranking.submission import members_as_relevant, validate_cirr, write_cirr
@@ -22,7 +22,7 @@ def make_task(n_queries=4, n_gallery=60, subsets=True, images=None):
         subset=Ragged.from_rows([row[1:] for row in pick]) if subsets else None,
     )
     return RetrievalTask(
-        protocol=protocols.cirr("test1"),
+        protocol=composed_protocols.cirr("test1"),
         split="test",
         images=images,
         query_ids=[str(7 * q) for q in range(n_queries)],
