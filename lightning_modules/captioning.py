@@ -6,17 +6,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from lightning_modules.pretraining import Pretraining
-from requery.backbones.tokenizer import learn_tokenizer
-from requery.distributed import gather
-
-IGNORED = -100
-"""Label of a position that is not learnt."""
+from lightning_modules.caption_pretraining import CaptionPretraining
 
 
-class CaptionerPretraining(Pretraining):
+class CaptionerPretraining(CaptionPretraining):
     """Next-token prediction of an image's captions by `VisionEncoderDecoderModel`.
 
     Swin (Liu et al. 2021), not ViT: small windows find small shapes with few examples. The checkpoint is read
@@ -59,8 +53,7 @@ class CaptionerPretraining(Pretraining):
         warmup: float = 0.1,
         seed: int = 0,
     ) -> None:
-        super().__init__(output, lr, weight_decay, warmup, seed)
-        self.captions, self.px, self.vocabulary, self.max_text = captions, px, vocabulary, max_text
+        super().__init__(output, captions, px, vocabulary, max_text, lr, weight_decay, warmup, seed)
         self.encoder = {
             "image_size": px,
             "patch_size": patch,
@@ -74,49 +67,19 @@ class CaptionerPretraining(Pretraining):
         drops = dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), 0.0)
         self.decoder = {"n_layer": layers, "n_head": heads, "n_positions": max_text, **drops}
 
-    def prepare(self) -> None:
+    def build(self, marks: dict[str, int]) -> None:
         from transformers import CLIPImageProcessorPil, GPT2Config, GPT2LMHeadModel, SwinConfig, SwinModel
         from transformers import VisionEncoderDecoderModel as Captioner
 
-        if self.captions == "first":
-            self.pairs = [(position, texts[:1]) for position, texts in self.pairs]
-        texts = (text for _, options in self.pairs for text in options)
-        self.tokenizer = learn_tokenizer(texts, self.vocabulary, self.max_text)
-        names = [f"{mark}_token_id" for mark in ("bos", "eos", "pad")]
-        marks = {name: getattr(self.tokenizer, name) for name in names}
         encoder = SwinModel(SwinConfig(**self.encoder), add_pooling_layer=False)
         # Swin begins with zeros, and what an object is where is then not learnt in minutes
         torch.nn.init.normal_(encoder.embeddings.position_embeddings, std=0.5)
         sizes = {"vocab_size": len(self.tokenizer), "n_embd": encoder.config.hidden_size}
         decoder = GPT2Config(**self.decoder, **sizes, **marks, add_cross_attention=True)
-        self.captioner = Captioner(encoder=encoder, decoder=GPT2LMHeadModel(decoder))
-        self.captioner.generation_config.update(decoder_start_token_id=marks["bos_token_id"], **marks)
+        self.model = Captioner(encoder=encoder, decoder=GPT2LMHeadModel(decoder))
+        self.model.generation_config.update(decoder_start_token_id=marks["bos_token_id"], **marks)
         self.processor = CLIPImageProcessorPil(size={"shortest_edge": self.px}, crop_size=self.px)
-        self.pixels = torch.cat([self._pixels(start) for start in range(0, len(self.pairs), 256)])
 
-    def _pixels(self, start: int) -> Tensor:
-        part = [self.images.load(position) for position, _ in self.pairs[start : start + 256]]
-        pixels: Tensor = self.processor(part, return_tensors="pt")["pixel_values"]
-        return pixels.half()
-
-    def training_step(self, index: Tensor) -> Tensor:
-        pixels = self.pixels[index.cpu()].to(self.device, torch.float32)
-        options = {"padding": True, "truncation": True, "max_length": self.max_text, "return_tensors": "pt"}
-        batch = self.tokenizer(self.texts(index), **options).to(self.device)
-        ids, mask = batch["input_ids"], batch["attention_mask"]  # (B, T): <bos> … <eos>
-        labels = ids[:, 1:].masked_fill(mask[:, 1:] == 0, IGNORED)
-        logits = self.captioner(
-            pixel_values=pixels, decoder_input_ids=ids[:, :-1], decoder_attention_mask=mask[:, :-1]
-        ).logits  # (B, T - 1, V)
-        losses = cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-        losses, tokens = gather(losses.sum(dim=1)), gather((labels != IGNORED).sum(dim=1))  # (B of all,)
-        loss = losses.sum() / tokens.sum()
-        self.note("train/loss", loss, len(losses))
-        self.log("train/loss_step", loss, prog_bar=True)
-        return loss
-
-    def on_fit_end(self) -> None:
-        if self.trainer.is_global_zero:
-            self.captioner.half().save_pretrained(self.output)
-            self.tokenizer.save_pretrained(self.output)
-            self.processor.save_pretrained(self.output)
+    def logits(self, pixels: Tensor, ids: Tensor) -> Tensor:
+        logits: Tensor = self.model(pixel_values=pixels, decoder_input_ids=ids[:, :-1]).logits
+        return logits

@@ -31,6 +31,14 @@ class ResumableModule(L.LightningModule):
         """
         self.means.add(name, value, weight)
 
+    @property
+    def planned_steps(self) -> int:
+        """Optimiser steps of the whole fit."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        # counting has opened the loader; a resumed run must open it again, where its checkpoint says
+        self.trainer.fit_loop._combined_loader = None
+        return steps
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         torch.manual_seed(int(draws(self.seed, self.global_step, distributed.rank()) >> 1))  # dropout
 

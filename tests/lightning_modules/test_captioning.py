@@ -65,7 +65,7 @@ def test_the_checkpoint_captions_images(trained):
     ids = module.tokenizer("a red", return_tensors="pt")["input_ids"][:, :-1]
     with torch.no_grad():
         saved = captioner.model(pixel_values=pixels, decoder_input_ids=ids).logits
-        own = module.captioner.float().eval()(pixel_values=pixels, decoder_input_ids=ids).logits
+        own = module.model.float().eval()(pixel_values=pixels, decoder_input_ids=ids).logits
     assert torch.allclose(saved, own, atol=1e-4)
 
 
