@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from requery.feedback.tables import RoundCell, Rows
+from callbacks.cells import WIDTH, compared_text
+from requery.feedback.tables import Rows
 from requery.feedback.tested import SHOWN, Fed
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-WIDTH = 160
-"""Columns of the table where the output is no terminal."""
 PRINTED = ("mrr@5", "recall@1")
 
 
@@ -61,23 +60,8 @@ def round_table(title: str, rows: Rows, drift: Mapping[str, Sequence[float]]) ->
         table.add_column(f"round {number}", justify="right")
     table.add_column("drift", justify="right")
     for name, cells in rows.items():
-        table.add_row(name, *map(cell_text, cells), f"{drift[name][-1]:.2f}")
+        table.add_row(name, *map(compared_text, cells), f"{drift[name][-1]:.2f}")
     return table
-
-
-def cell_text(cell: RoundCell) -> str:
-    """Value, interval and paired gain, such as `16.1 [14.0, 18.2] (+2.1▲)`.
-
-    Example:
-        >>> from requery.ranking.significance import Difference
-        >>> cell_text(RoundCell(0.161, 0.14, 0.182, Difference(0.021, 0.01, 0.03), 0.001, 0.004))
-        '16.1 [14.0, 18.2] (+2.1▲)'
-    """
-    text = f"{100 * cell.value:.1f} [{100 * cell.low:.1f}, {100 * cell.high:.1f}]"
-    if cell.gain is None or cell.p_holm is None:
-        return text
-    mark = "" if cell.p_holm >= 0.05 else "▲" if cell.gain.value > 0 else "▼"
-    return f"{text} ({100 * cell.gain.value:+.1f}{mark})"
 
 
 def contrast_table(title: str, contrasts: Sequence[Mapping[str, Any]]) -> Table:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from callbacks.cells import WIDTH, text
 from requery.ranking.shifted import BASELINE, Cell, ShiftRow
 from requery.streamed import Streamed
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-WIDTH = 160
-"""Columns of the table where the output is no terminal."""
 
 
 class ShiftTable(Callback):
@@ -67,8 +65,7 @@ def cell_text(cell: Cell) -> str:
         >>> cell_text(Cell(0.161, 0.14, 0.182, 0.0, {"value": 0.021, "low": 0.01, "high": 0.03}))
         '16.1 [14.0, 18.2] (+2.1▲)'
     """
-    text = f"{100 * cell.value:.1f} [{100 * cell.low:.1f}, {100 * cell.high:.1f}]"
     if cell.gain is None:
-        return text
-    mark = "▲" if cell.gain["low"] > 0 else "▼" if cell.gain["high"] < 0 else ""
-    return f"{text} ({100 * cell.gain['value']:+.1f}{mark})"
+        return text(cell.value, cell.low, cell.high)
+    sure = cell.gain["low"] > 0 or cell.gain["high"] < 0
+    return text(cell.value, cell.low, cell.high, cell.gain["value"], sure)

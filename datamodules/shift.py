@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from datamodules.base import RetrievalDataModule
 from datamodules.sources import Sources
 from requery.corruptions.mixture import Mixture
 from requery.corruptions.shifting import shift_task
 from requery.corruptions.tools import TextSources
 from requery.errors import ConfigError
+from requery.expansion.trace import VisualQuestion
 from requery.task import RetrievalTask
 
 
@@ -51,7 +54,8 @@ class QueryShift(RetrievalDataModule):
         source.seed = seed
         if reference_side is not None and reference_side < 1:
             raise ConfigError(f"data.reference_side is {reference_side}; it must be at least 1, or null")
-        self.source, self.disjoint, self.splits = source, source.disjoint, splits
+        self.source, self.splits = source, splits
+        self.disjoint, self.match = source.disjoint, source.match
         self.mixture = Mixture.of(kind, severity, shift_seed, clean)
         self.reference_side, self.gallery, self.text = reference_side, gallery, text
 
@@ -75,3 +79,21 @@ class QueryShift(RetrievalDataModule):
     def pairs(self, split: str) -> list[tuple[int, tuple[str, ...]]]:
         """The source's pairs: its images keep their positions, and stay as they are."""
         return self.source.pairs(split)
+
+    def questions(self, split: str) -> list[VisualQuestion]:
+        """The source's questions about the shifted images; shifted words stand without a caption beside."""
+        task, before = self.task(split), self.source.task(split)
+        asked = self.source.questions(split)
+        if task.query_image is not None:
+            places = task.query_image.tolist()
+            asked = [replace(one, image=(task.images, at)) for one, at in zip(asked, places, strict=True)]
+        if task.query_text is None or task.query_text == before.query_text:
+            return asked
+        return [
+            replace(one, question=text, caption=None)
+            for one, text in zip(asked, task.query_text, strict=True)
+        ]
+
+    def answers(self, split: str) -> list[tuple[str, ...]]:
+        """The source's answers."""
+        return self.source.answers(split)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lightning_modules.resumable import ResumableModule
 from lightning_modules.retrieval import bar
 from requery.cost import CostMeter
 from requery.expansion import Corpus, ExpansionSettings, VisualQuestion
+from requery.expansion.captioned import captioned
 from requery.expansion.retriever import bm25_corpus
 from requery.generation import Store
 from requery.generation.caption_source import CaptionSource
@@ -60,17 +60,10 @@ class KnowledgeModule(ResumableModule):
     def questions(self, split: str) -> list[VisualQuestion]:
         """The split's questions; all processes ask for them together, as captions may be generated."""
         asked = self.data.questions(split)
-        bare = [i for i, one in enumerate(asked) if not one.caption and one.image is not None]
-        source = self.captions
-        if not self.settings.caption or not bare or (source.generator is None and source.store is None):
+        if not self.settings.caption:
             return asked
-        images = asked[bare[0]].image[0]  # one set: a split's images
-        positions = [asked[i].image[1] for i in bare]
-        with self.cost.stage("captions", items=len(bare)):
-            texts = source.texts(images, positions, self.cache, str(self.device), bar("captions"))
-        for i, text in zip(bare, texts, strict=True):
-            asked[i] = replace(asked[i], caption=text)
-        return asked
+        with self.cost.stage("captions", items=len(asked)):
+            return captioned(asked, self.captions, self.cache, str(self.device), bar("captions"))
 
     def corpus(self, split: str) -> Corpus:
         """The split's passages under BM25; all processes ask for it together."""

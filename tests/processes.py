@@ -107,12 +107,13 @@ def _command(args, cwd, log, env, prepare):
     os._exit(code)
 
 
-def group(args, n, cwd, log, run=None, job=None):
+def group(args, n, cwd, log, run=None, job=None, prepare=None):
     """Run a command as n processes that work together.
 
     Args:
         run: the run's folder: the processes are as Lightning starts them.
         job: a name: the processes are as torchrun starts them.
+        prepare: an importable function called in each process first.
 
     Returns:
         The exit statuses; that of a process that was killed because it did not end is negative.
@@ -126,7 +127,7 @@ def group(args, n, cwd, log, run=None, job=None):
         if job is not None:
             local = {"LOCAL_WORLD_SIZE": str(n), "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": job}
             env |= {"RANK": str(rank), **local}
-        members.append(command([*args, *cpu], cwd, f"{log}.{rank}", env))
+        members.append(command([*args, *cpu], cwd, f"{log}.{rank}", env, prepare))
     end = time.monotonic() + PATIENCE
     for member in members:
         member.join(max(0.0, end - time.monotonic()))

@@ -27,7 +27,8 @@ def main(command: str, args: Sequence[str]) -> None:
     options = Options(given.baseline, given.examples, given.open_examples)
     loaded = write_report(given.paths, given.output, options)
     megabytes = given.output.stat().st_size / 1e6
-    print(f"{given.output}: {loaded.n_tested} tested runs, {megabytes:.1f} MB")
+    sweeps = f", sweeps: {len(loaded.sweeps)}" if loaded.sweeps else ""
+    print(f"{given.output}: {loaded.n_tested} tested runs{sweeps}, {megabytes:.1f} MB")
     for problem in loaded.problems:
         print(f"  {problem.path}: {problem.reason}")
 
@@ -42,7 +43,7 @@ def write_report(paths: Sequence[Path | str], output: Path | str, options: Optio
         RunError: there is no run to report, or the page cannot be written.
     """
     loaded = load(paths)
-    if not (loaded.n_tested or loaded.trained):
+    if not (loaded.n_tested or loaded.trained or loaded.sweeps):
         where = ", ".join(map(str, paths))
         reasons = "".join(f"\n  {problem.path}: {problem.reason}" for problem in loaded.problems)
         raise RunError(f"no run to report below {where}; fit and test one first{reasons}")

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.report.expansion import ExpansionView, expansion_view, is_expansion_run
 from experiments.report.rounds import RoundsView, is_feedback_run, rounds_view
 from experiments.report.shifts import ShiftView, shift_view
 from experiments.report.streams import is_shift_run
+from experiments.report.sweeps import SweepView, sweep_view
+from experiments.report.trials import is_sweep
 from requery import record
 from requery.errors import RunError
 from requery.record import RunRecord
@@ -45,6 +48,8 @@ class Loaded:
         problems: folders with something amiss.
         streams: tests of methods that adapt, over streams of shifts.
         feedback: tests of relevance feedback.
+        expansion: tests of query expansion.
+        sweeps: searches over settings; their trials are no runs of the report, unless given by their folders.
     """
 
     tested: list[RunRecord]
@@ -52,11 +57,13 @@ class Loaded:
     problems: list[Problem]
     streams: list[ShiftView] = field(default_factory=list)
     feedback: list[RoundsView] = field(default_factory=list)
+    expansion: list[ExpansionView] = field(default_factory=list)
+    sweeps: list[SweepView] = field(default_factory=list)
 
     @property
     def n_tested(self) -> int:
         """Tests of every kind."""
-        return len(self.tested) + len(self.streams) + len(self.feedback)
+        return len(self.tested) + len(self.streams) + len(self.feedback) + len(self.expansion)
 
 
 def load(paths: Sequence[Path | str]) -> Loaded:
@@ -68,12 +75,18 @@ def load(paths: Sequence[Path | str]) -> Loaded:
     found = Loaded([], [], [])
     for folder in run_folders(paths):
         try:
+            if is_sweep(folder):
+                found.sweeps.append(sweep_view(folder))
+                continue
             run = record.read(folder)
             if is_shift_run(folder):
                 found.streams.append(shift_view(run))
                 continue
             if is_feedback_run(folder):
                 found.feedback.append(rounds_view(run))
+                continue
+            if is_expansion_run(folder):
+                found.expansion.append(expansion_view(run))
                 continue
             if run.metrics is not None:
                 _check(run)
@@ -91,7 +104,7 @@ def load(paths: Sequence[Path | str]) -> Loaded:
 
 
 def run_folders(paths: Sequence[Path | str]) -> list[Path]:
-    """Every folder at or below `paths` that holds a run's files, or nothing at all, in order and once.
+    """Every folder at or below `paths` with a run's files, a sweep's, or nothing at all, in order and once.
 
     Raises:
         RunError: a path is no folder.
@@ -107,7 +120,7 @@ def run_folders(paths: Sequence[Path | str]) -> list[Path]:
 
 def _walk(folder: Path, top: bool = False) -> Iterator[Path]:
     entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
-    if any(entry.name in RUN_FILES for entry in entries):
+    if is_sweep(folder) or any(entry.name in RUN_FILES for entry in entries):
         yield folder
         return
     children = [

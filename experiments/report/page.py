@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from experiments.report import table
 from experiments.report.arms import sections
 from experiments.report.cost import cost_of, environment_facts, stage_names
+from experiments.report.expansion_examples import expansion_examples
 from experiments.report.load import Loaded
 from experiments.report.pictures import Album
 from experiments.report.rows import MARKS
@@ -47,10 +48,13 @@ def render(loaded: Loaded, options: Options = Options()) -> str:
     environment.filters.update(percent=table.percent, duration=table.duration)
     return environment.get_template("page.html").render(
         views=views,
-        title=", ".join(dict.fromkeys(s.protocol for s in found if s.protocol)) or "no tested run",
+        title=", ".join(dict.fromkeys(s.protocol for s in found if s.protocol))
+        or ("sweeps" if loaded.sweeps else "no tested run"),
         runs=loaded.n_tested + len(loaded.trained),
         streams=loaded.streams,
         feedback=loaded.feedback,
+        expansion=[(found, *expansion_examples(found.run, album)) for found in loaded.expansion],
+        sweeps=loaded.sweeps,
         costs=costs,
         stages=stage_names(costs),
         shared=shared,

@@ -28,10 +28,11 @@ def load_task(run: RunRecord) -> RetrievalTask:
         DataError: the settings name no DataModule, or it cannot serve the queries that were ranked.
     """
     metrics, ranks = run.metrics or {}, run.ranks or {}
+    data = datamodule(run)
     try:
-        task = _datamodule(run).task(metrics["split"])
+        task = data.task(metrics["split"])
     except Exception as error:  # whatever a data module raises, the report goes on without pictures
-        raise DataError(f"the data of {run.path / 'config.yaml'} cannot be loaded: {error}") from error
+        raise _lost(run, error) from error
     if task.protocol.key != metrics["protocol"]:
         raise DataError(
             f"{run.path}: its data now serve {task.protocol.key}, tested was {metrics['protocol']}"
@@ -42,17 +43,29 @@ def load_task(run: RunRecord) -> RetrievalTask:
     return task
 
 
-def _datamodule(run: RunRecord) -> RetrievalDataModule:
+def datamodule(run: RunRecord) -> RetrievalDataModule:
+    """Make a run's DataModule from its settings.
+
+    Raises:
+        DataError: the settings name no DataModule, or it refuses them.
+    """
     from jsonargparse import ArgumentParser
 
     from datamodules.base import RetrievalDataModule
 
     if not run.config.get("data"):
-        raise DataError("it has no `data`")
+        raise _lost(run, "it has no `data`")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(RetrievalDataModule, "data")
-    module: RetrievalDataModule = parser.instantiate(parser.parse_object({"data": run.config["data"]})).data
-    return module
+    try:
+        made: RetrievalDataModule = parser.instantiate(parser.parse_object({"data": run.config["data"]})).data
+    except Exception as error:  # likewise
+        raise _lost(run, error) from error
+    return made
+
+
+def _lost(run: RunRecord, reason: object) -> DataError:
+    return DataError(f"the data of {run.path / 'config.yaml'} cannot be loaded: {reason}")
 
 
 @dataclass

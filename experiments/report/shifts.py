@@ -38,11 +38,15 @@ class ShiftCell:
 
 @dataclass(frozen=True)
 class ShiftTable:
-    """One table: rows of (shift, set apart, cells by method)."""
+    """One table: rows of (shift, set apart, cells by method); a cell that was not run is None.
+
+    Rows that a paper printed are (name, source, values).
+    """
 
     title: str
     methods: Sequence[str]
-    rows: Sequence[tuple[str, bool, Sequence[ShiftCell]]]
+    rows: Sequence[tuple[str, bool, Sequence[ShiftCell | None]]]
+    published: Sequence[tuple[str, str, Sequence[float | None]]] = ()
 
 
 @dataclass(frozen=True)

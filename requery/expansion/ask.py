@@ -10,9 +10,9 @@ from requery.errors import ConfigError
 from requery.expansion.prompts import PROMPTS, Prompts, fill
 from requery.expansion.settings import ExpansionSettings
 from requery.expansion.trace import Trace
-from requery.generation.generate import generate
+from requery.generation.generate import answers
 from requery.generation.generator import Generator
-from requery.generation.request import Request
+from requery.generation.request import Request, Sampling
 from requery.generation.store import Store
 
 StepProgress = Callable[[str, int, int], None]
@@ -105,22 +105,24 @@ class AskModel(Ask):
         temperature: float | None = None,
         image: bool | None = None,
     ) -> list[tuple[str, ...]]:
-        """Answers to one prompt a query, those of the store first."""
+        """Answers to one prompt a query, those of the store first; traces are told what they took."""
         drawing, progress = self.settings.drawing, self.progress
         shown = self.settings.image if image is None else image
         requests = [
             Request(f"{trace.id} ({step})", (prompt,), trace.image if shown else None)
             for trace, prompt in zip(traces, prompts, strict=True)
         ]
-        texts = generate(
+        heat = drawing.temperature if temperature is None else temperature
+        found = answers(
             self.generator,
             requests,
             n,
-            drawing.temperature if temperature is None else temperature,
-            drawing.top_p,
-            tokens,
-            drawing.seed,
+            Sampling(heat, drawing.top_p, tokens, drawing.seed),
             store=self.store,
             progress=None if progress is None else lambda done, total: progress(step, done, total),
         )
-        return [tuple(row) for row in texts]
+        for trace, row in zip(traces, found, strict=True):
+            drawn = row[:1] if heat == 0 else row  # a greedy answer was made once
+            trace.tokens += sum(answer.tokens for answer in drawn)
+            trace.seconds += sum(answer.seconds for answer in drawn)
+        return [tuple(answer.text for answer in row) for row in found]

@@ -13,8 +13,8 @@ from requery.pipeline import QueryBatch
 class ExpansionStage:
     """Replaces each query's text by its expanded one (a `requery.pipeline.Rewrite`).
 
-    A query to which nothing was added keeps its text. The rewritten question comes first: an encoder cuts off
-    what is over its length.
+    A query to which nothing was added is its question and caption. The rewritten question comes first: an
+    encoder cuts off what is over its length.
 
     Args:
         expander: the pipeline.
@@ -31,6 +31,4 @@ class ExpansionStage:
         rows = queries.index.tolist()
         traces = self.expander.expand([self.queries[row] for row in rows])
         self.traces |= zip(rows, traces, strict=True)
-        before = queries.text or [trace.original for trace in traces]
-        text = [trace.text if trace.changed else kept for trace, kept in zip(traces, before, strict=True)]
-        return replace(queries, text=text)
+        return replace(queries, text=[trace.text for trace in traces])

@@ -85,6 +85,8 @@ class Trace:
         rounds: rounds of expanding.
         weights: weight of each term of the final query.
         changed: whether anything was added to the original query.
+        tokens: that the model wrote for it.
+        seconds: they took when they were written; each run's own, so no part of `row`.
     """
 
     id: str
@@ -98,6 +100,8 @@ class Trace:
     rounds: list[Round] = field(default_factory=list)
     weights: dict[str, float] = field(default_factory=dict)
     changed: bool = False
+    tokens: int = 0
+    seconds: float = field(default=0.0, repr=False, compare=False)
 
     @property
     def original(self) -> str:
@@ -129,8 +133,9 @@ class Trace:
         return join(self.standing, *(self.refined or self.kept)) if self.changed else self.original
 
     def row(self) -> dict[str, Any]:
-        """All of it but the image, for JSON."""
-        row = {name: value for name, value in vars(self).items() if name not in ("image", "steps", "rounds")}
+        """All of it but the image and the time, for JSON."""
+        apart = ("image", "seconds", "steps", "rounds")
+        row = {name: value for name, value in vars(self).items() if name not in apart}
         return {**row, "steps": list(map(asdict, self.steps)), "rounds": list(map(asdict, self.rounds))}
 
 

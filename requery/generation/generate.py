@@ -68,9 +68,24 @@ def generate(
         RunError: the store cannot be written, the endpoint cannot be reached, or the first batch failed as
             a whole while others wait.
     """
+    sampling = Sampling(temperature, top_p, max_new_tokens, seed)
+    found = answers(generator, requests, n, sampling, store=store, retry=retry, progress=progress)
+    return [[answer.text for answer in row] for row in found]
+
+
+def answers(
+    generator: Generator,
+    requests: Sequence[Request],
+    n: int,
+    sampling: Sampling,
+    *,
+    store: Store | None = None,
+    retry: bool = True,
+    progress: Progress | None = None,
+) -> list[list[Answer]]:
+    """As `generate`, with what each text took: tokens, and seconds when it was made."""
     if n < 1:
         raise ConfigError(f"n is {n}; at least one text a request is generated")
-    sampling = Sampling(temperature, top_p, max_new_tokens, seed)
     drawn = 1 if sampling.greedy else n
     jobs = [[_job(generator, request, sampling, sample) for sample in range(drawn)] for request in requests]
     wanted = list({job.key: job for row in jobs for job in row}.values())
@@ -89,7 +104,7 @@ def generate(
             stacklevel=2,
         )
     found = [[run.answers[job.key] for job in row] for row in jobs]
-    return [[a.text for a in row if a.error is None] * (n // drawn) for row in found]
+    return [[answer for answer in row if answer.error is None] * (n // drawn) for row in found]
 
 
 def asked(generator: Generator, request: Request, sampling: Sampling, sample: int) -> Asked:

@@ -2,28 +2,21 @@ import io
 
 from rich.console import Console
 
-from callbacks.round_table import cell_text, contrast_table, round_table
-from requery.feedback.tables import RoundCell
+from callbacks.round_table import contrast_table, round_table
+from requery.ranking.compared import Compared
 from requery.ranking.significance import Difference
 
 
 def cell(value, gain=None, p=0.01):
     if gain is None:
-        return RoundCell(value, value - 0.01, value + 0.01)
-    return RoundCell(value, value - 0.01, value + 0.01, Difference(gain, gain - 0.01, gain + 0.01), p, p)
+        return Compared(value, value - 0.01, value + 0.01)
+    return Compared(value, value - 0.01, value + 0.01, Difference(gain, gain - 0.01, gain + 0.01), p, p)
 
 
 def printed(table):
     console = Console(file=io.StringIO(), width=140)
     console.print(table)
     return console.file.getvalue()
-
-
-def test_gains_are_marked_by_the_corrected_test():
-    assert cell_text(cell(0.5)) == "50.0 [49.0, 51.0]"
-    assert cell_text(cell(0.5, 0.02)) == "50.0 [49.0, 51.0] (+2.0▲)"
-    assert cell_text(cell(0.5, -0.02)) == "50.0 [49.0, 51.0] (-2.0▼)"
-    assert cell_text(cell(0.5, 0.02, p=0.06)) == "50.0 [49.0, 51.0] (+2.0)"
 
 
 def test_rows_stand_by_rounds_with_their_drift():

@@ -93,4 +93,5 @@ def test_as_a_stage_it_rewrites_the_texts_of_its_queries(knowledge, model):
     out = stage(batch)
     assert list(out.text) == [stage.traces[4].text, stage.traces[2].text] and out.index is batch.index
     refusing = ExpansionStage(Expander(by(lambda _: ANSWERS["refused"]), corpus), queries)
-    assert list(refusing(batch).text) == ["four", "two"]
+    plain = [f"{queries[row].question} {queries[row].caption}" for row in (4, 2)]
+    assert list(refusing(batch).text) == plain
