@@ -22,7 +22,7 @@ class StopOnSignal(Callback):
     Between the last step of an epoch and the checkpoint that ends it (validation), the epoch is finished
     first. Elsewhere (encoding, the definition of negatives) the last checkpoint has all there is to keep, and
     the process stops at once. Several processes stop at the same step. Give it first: a definition need not
-    begin when the run is to stop.
+    begin when the run is to stop. A test stops at once: what it had to wait for is stored.
 
     Args:
         checkpoint: where the checkpoint goes.
@@ -38,6 +38,13 @@ class StopOnSignal(Callback):
         self._before = signal.signal(signal.SIGTERM, self._receive)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._restore()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take over likewise: Lightning's handler waits for a batch to end, and a model may talk for hours."""
+        self._before = signal.signal(signal.SIGTERM, self._receive)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._restore()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

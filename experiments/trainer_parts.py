@@ -17,6 +17,8 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.strategies import DDPStrategy
 
 from callbacks.checkpoint_io import AtomicCheckpointIO
+from callbacks.expansion_table import ExpansionTable
+from callbacks.logged_test import LoggedTest
 from callbacks.lost_process import LostProcess
 from callbacks.round_table import RoundTable
 from callbacks.run_record import RunRecord
@@ -66,11 +68,12 @@ def complete(
     """
     given = _listed(config.get("callbacks"))
     own: list[Callback] = [RunRecord(folder.path), LostProcess(folder)]
-    own += [ShiftTable(), RoundTable(), ScoreLine(folder.path)]
+    own += [LoggedTest(folder.path), ShiftTable(), RoundTable(), ExpansionTable(), ScoreLine(folder.path)]
     if config.get("enable_progress_bar") is not False and not any(isinstance(c, ProgressBar) for c in given):
         own.append(RichProgressBar() if sys.stdout.isatty() else TQDMProgressBar(refresh_rate=20))
     if command != "fit":
         config["enable_checkpointing"] = False
+        given = [StopOnSignal(folder.file("checkpoints/last.ckpt")), *given]
     elif config.get("enable_checkpointing") is not False:
         own += checkpoints(folder.file("checkpoints"), monitor)
         given = [StopOnSignal(folder.file("checkpoints/last.ckpt")), *given]
