@@ -32,7 +32,8 @@ class QueryShifts(RetrievalDataModule):
         kinds: kinds of corruption, `image`, `audio` or `text` for all of these that need no file; null for
             all that fit the queries; `clean` may be among them. A kind may be several joined by `+`, of which
             each query draws one: a mixed stream.
-        severity: of every kind; null takes each kind's highest, as the published tables do.
+        severity: of every kind that names none, as `fog@3` does; null takes each kind's highest, as the
+            published tables do.
         clean: share of the queries that stay as they are; of several, each kind comes with every share.
         plan: how shifts become streams: `separate`, `sequence`, `cyclic` or `gradual`.
         orders: orders in which the queries arrive.
@@ -129,8 +130,12 @@ class QueryShifts(RetrievalDataModule):
     def _segment(self, kind: str, clean: float) -> Segment:
         if kind == CLEAN:
             return Segment(CLEAN, 0)
-        highest = min(max_severity(part) for part in kind.split("+"))
-        severity = highest if self.severity is None else self.severity
+        severity = self.severity
+        name, _, own = kind.partition("@")
+        if own.isdecimal():
+            kind, severity = name, int(own)
+        if severity is None:
+            severity = min(max_severity(part) for part in kind.split("+"))
         segment = Segment(kind, severity, clean)
         self._mixture(segment)  # refuses what does not exist
         return segment

@@ -29,6 +29,11 @@ COMMANDS = {
     "test": Command("experiments.cli", "main", "score a model on the test split: metrics, ranks, TREC files"),
     "predict": Command("experiments.cli", "main", "write what a model retrieves, without scoring it"),
     "study": Command("experiments.study", "main", "run several arms and seeds; one table, one report"),
+    "sweep": Command("experiments.sweep.command", "main", "search settings: the trials of a W&B sweep file"),
+    "reproduce": Command(
+        "experiments.reproduce.command", "main", "published tables: run what can be run, say what is missing"
+    ),
+    "ladder": Command("experiments.ladder.command", "main", "all methods and combinations in one table"),
     "report": Command("experiments.report.command", "main", "read run folders into one HTML page"),
     "figure": Command("experiments.figure", "main", "draw a test of adapting methods: lines or embeddings"),
     "doctor": Command("experiments.doctor", "main", "examine a config's data before work is spent on it"),

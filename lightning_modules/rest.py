@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lightning_modules.retrieval import RetrievalModule
-from requery.adaptation import Adapter, Collapse, DeYO, Method
+from requery.adaptation import Adapter, Collapse, Method
 from requery.adaptation.arrival import Arrival
 from requery.adaptation.facts import stream_facts
 from requery.adaptation.gallery import Gallery
+from requery.adaptation.stage import streamed
 from requery.backbones import Fusion
 from requery.backbones.queries import QueryEncoder
 from requery.episode_results import FEATURES_OF, EpisodeResult, SegmentResult, gather_results
+from requery.episode_run import run_episode
 from requery.episodes import CLEAN, Episode, Segment
-from requery.errors import ConfigError, RunError
+from requery.errors import ConfigError
 from requery.pipeline import QueryBatch, Stages, run
 from requery.preprocess import Shape
 from requery.ranking.metrics import per_query
 from requery.ranking.qrels import Qrels
 from requery.ranking.ranks import Ranking
-from requery.ranking.scored import rank_scores
 from requery.rng import permutation
-from requery.streamed import method_name
+from requery.streamed import named_methods
 from requery.task import RetrievalTask
 
 
@@ -76,36 +76,9 @@ class RESTModule(RetrievalModule):
         super().__init__(backbone, revision, fusion, cache, seed, shape)
         if batch_size < 1:
             raise ConfigError(f"model.batch_size is {batch_size}; it must be at least 1")
-        self.methods = {method_name(m): m for m in (method, *rivals)}
-        if len(self.methods) < 1 + len(rivals):
-            raise ConfigError("two methods have the same settings; give different ones")
+        self.methods = named_methods(method, *rivals)
         self.batch_size, self.adapted, self.collapse = batch_size, adapted, collapse
         self.probe, self.keeps_features = probe, features
-
-    # ---- the stage of the pipeline ----
-
-    def streamed(
-        self, arrival: Arrival, task: RetrievalTask, order: Tensor
-    ) -> tuple[list[QueryBatch], Stages]:
-        """The queries as they enter the flow, and the flow with the adapter around the encoder.
-
-        Args:
-            arrival: of the stream.
-            task: the shifted queries.
-            order: `(Q,)` in which they arrive.
-        """
-        method = arrival.adapter.method
-        inputs = partial(self.encoder.inputs, as_pixels=isinstance(method, DeYO) and method.shuffle)
-        if not arrival.adapter.rule.ranks_by_scores:
-            stages = Stages(encode=self.encode_queries, adapt=lambda *_: arrival.embed(order, inputs))
-            return [self.query_batch(task, task.all_queries())], stages
-        # What such scores depend on is gone with the next batch: each is ranked as it arrives.
-        stages = Stages(
-            encode=self.encode_queries,
-            adapt=lambda queries, _: arrival.answer(inputs(queries.index)),
-            rank=lambda rows, qrels: rank_scores(arrival.adapter.scores(rows), qrels),
-        )
-        return [self.query_batch(task, batch) for batch in arrival.split(order)], stages
 
     # ---- testing ----
 
@@ -126,24 +99,19 @@ class RESTModule(RetrievalModule):
         """Send each method through one stream, from the source weights."""
         with torch.inference_mode(False):
             gallery = self.index.embeddings.clone()  # one that gradients may be taken through
-        made = []
-        for name, method in self.methods.items():
-            adapter = Adapter(
+
+        def adapt(method: Method) -> Adapter:
+            return Adapter(
                 self.encoder, gallery, method, modules=self.adapted, collapse=self.collapse, seed=self.seed
             )
-            source, arrival = adapter.weights_digest(), Arrival(adapter, self.batch_size)
-            parts = [self._segment(name, arrival, segment, episode.order) for segment in episode.segments]
-            made.append((parts, len(adapter.collapses)))
-            adapter.reset()
-            if adapter.weights_digest() != source:
-                raise RunError(f"{name} left the source weights changed; the next stream would not be fair")
-        return EpisodeResult.of(made)
+
+        return run_episode(episode, self.methods, self.batch_size, adapt, self._segment)
 
     def _segment(self, name: str, arrival: Arrival, segment: Segment, order: int) -> SegmentResult:
         task = self._shifted(segment)
-        self.encoder.open(task)
         with self.cost.stage(f"adapt_{name}", items=task.n_queries):
-            values, rows = self._ranked(task, *self.streamed(arrival, task, self._order(task, order)))
+            stream = streamed(arrival, self.encoder, task, self._order(task, order), self.encode_queries)
+            values, rows = self._ranked(task, *stream)
         facts = stream_facts(rows, arrival.adapter, arrival.adapted / arrival.batches)
         kept = rows.half().cpu() if self.keeps_features and order == FEATURES_OF else rows[:0].half().cpu()
         if not self.probe:
@@ -160,7 +128,7 @@ class RESTModule(RetrievalModule):
                 return torch.cat([self.encoder(part) for part in parts])
 
         self.encoder.open(task)
-        return self._ranked(task, [self.query_batch(task, task.all_queries())], Stages(encode=encode))
+        return self._ranked(task, [QueryBatch.of(task, task.all_queries())], Stages(encode=encode))
 
     def _ranked(
         self, task: RetrievalTask, queries: Sequence[QueryBatch], stages: Stages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -12,7 +12,9 @@ from torch import Tensor
 from requery.adaptation import Method, NoAdaptation
 from requery.adaptation.facts import FACTS
 from requery.episodes import CLEAN, Episode
+from requery.errors import ConfigError
 from requery.ranking.shifted import BASELINE, Outcome, ShiftRow, shift_rows
+from requery.ranking.significance import holm, paired_randomisation
 from requery.record import RunFolder
 from requery.task import RetrievalTask
 
@@ -25,6 +27,18 @@ def method_name(method: Method) -> str:
     changed = [f.name for f in fields(method) if getattr(method, f.name) != getattr(default, f.name)]
     given = ", ".join(f"{name}={_plain(getattr(method, name))}" for name in changed)
     return type(method).__name__.lower() + (f"({given})" if given else "")
+
+
+def named_methods(*methods: Method) -> dict[str, Method]:
+    """Methods by their short names.
+
+    Raises:
+        ConfigError: two have the same settings.
+    """
+    named = {method_name(method): method for method in methods}
+    if len(named) < len(methods):
+        raise ConfigError("two methods have the same settings; give different ones")
+    return named
 
 
 def _plain(value: Any) -> str:
@@ -83,6 +97,7 @@ class Streamed:
 
     def record(self, metric: str) -> dict[str, Any]:
         """The tables of one metric in `shifts.json`."""
+        rows = self.rows(metric)
         return {
             "protocol": self.task.protocol.key,
             "split": self.task.split,
@@ -91,10 +106,30 @@ class Streamed:
             "methods": list(self.methods),
             "orders": len({episode.order for episode in self.episodes}),
             "queries": self.task.n_queries,
-            "rows": [asdict(row) for row in self.rows(metric)],
+            "rows": [asdict(row) for row in rows],
+            "p_holm": self._corrected(metric, [row.shift for row in rows if not row.apart]),
             "clean_after": [asdict(row) for row in self.rows(metric, True)] if self.probed else [],
             "collapses": dict(zip(self.methods, self.collapses.sum(0).tolist(), strict=True)),
         }
+
+    def _corrected(self, metric: str, shifts: Sequence[str]) -> dict[str, float]:
+        """Method -> p of its mean gain over the source model under some shifts, corrected (Holm) for methods.
+
+        Two-sided paired randomisation tests over queries; none without a source model to compare with.
+        """
+        at, names = self.task.protocol.metrics.index(metric), list(self.methods)
+        kept = [
+            values[:, 0, at]
+            for episode, of_episode in zip(self.episodes, self.values, strict=True)
+            for name, values in zip(episode.names, of_episode, strict=True)
+            if name in shifts
+        ]
+        if BASELINE not in names or not kept:
+            return {}
+        means = dict(zip(names, torch.stack(kept).double().mean(0), strict=True))  # (Q,) each
+        rivals = [name for name in names if name != BASELINE]
+        tests = [paired_randomisation(means[name], means[BASELINE]) for name in rivals]
+        return dict(zip(rivals, holm(tests), strict=True))
 
     def write(self, folder: RunFolder) -> None:
         """Write `shifts.parquet`, `shifts.json`, features and, last, `metrics.json` of the first."""

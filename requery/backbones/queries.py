@@ -31,9 +31,10 @@ class QueryEncoder(nn.Module):
         self._kept = 0
 
     def open(self, task: RetrievalTask) -> None:
-        """Read this task's queries from now on; what was decoded of the same task is kept."""
-        if task is not self.task:
-            self.task, self._pixels, self._kept = task, {}, 0
+        """Read this task's queries from now on; what was decoded of the same images is kept."""
+        if task.images is not self.task.images:
+            self._pixels, self._kept = {}, 0
+        self.task = task
 
     def forward(self, batch: Tensor) -> Tensor:
         """Query numbers `(B,)` int64, or what `inputs` made of them, to `(B, D)`."""

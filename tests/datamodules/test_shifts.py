@@ -31,8 +31,12 @@ def test_severity_is_each_kinds_highest_unless_given():
     data = shifts("composed", kinds=["fog", "ocr", CLEAN, "snow+frost"], orders=1)
     assert [e.segments[0].name for e in data.episodes] == ["fog@5", "ocr@7", CLEAN, "snow+frost@5"]
     assert [e.segments[0].severity for e in shifts(kinds=["fog"], severity=2, orders=1).episodes] == [2]
+    named = shifts(kinds=["fog@3", "snow+frost@1", "snow"], severity=2, orders=1).episodes
+    assert [e.segments[0].name for e in named] == ["fog@3", "snow+frost@1", "snow@2"]
     with pytest.raises(ConfigError, match="severity of fog"):
         _ = shifts(kinds=["fog"], severity=9).episodes
+    with pytest.raises(ConfigError, match="fog@x"):
+        _ = shifts(kinds=["fog@x"]).episodes
 
 
 def test_queries_are_drawn_once_and_only_they_are_shifted():

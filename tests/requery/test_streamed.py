@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from requery.adaptation import REST, TCR, NoAdaptation
 from requery.adaptation.facts import FACTS
 from requery.episodes import Segment, plan_episodes
+from requery.ranking.significance import paired_randomisation
 from requery.record import RunFolder
 from requery.shapes.scene import ShapesConfig
 from requery.shapes.tasks import build
@@ -58,6 +59,8 @@ def test_the_folder_has_every_value_and_the_tables(tmp_path):
     fog = record["rows"][0]
     assert fog["shift"] == "fog@5" and record["collapses"] == {"tcr": 4, "none": 4}
     assert fog["cells"]["tcr"]["value"] == pytest.approx(float(made.values[:2, 0, 0, 0, 0].mean()))
+    means = made.values[:, 0, :, 0, 0].double().mean(0)  # of TCR and of the source model
+    assert record["p_holm"] == {"tcr": pytest.approx(paired_randomisation(*means))}  # of one
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["notes"]["shifts"] == 2 and metrics["notes"]["orders"] == 2
     both = made.values[:, 0, 0, 0, 0].mean()
