@@ -173,7 +173,8 @@ class OkvqaDataModule(RetrievalDataModule):
                 passages = read_corpus_hub(self.hub, problems.append)
             else:
                 path = dataset_root(self.root, "okvqa") / self.corpus
-                passages = read_corpus_csv(path, CORPUS_ORIGIN, problems.append)
+                remedy = CORPUS_ORIGIN if self.corpus == CORPUS else "write it with the columns kid,text"
+                passages = read_corpus_csv(path, remedy, problems.append)
             self._passages = passages, problems
         return self._passages
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datamodules.base import RetrievalDataModule, training_loader
 from datamodules.sampling import IndexLoader
+from datamodules.sources import Sources
 from requery.task import RetrievalTask
 
 
@@ -23,6 +24,10 @@ class PairsDataModule(RetrievalDataModule):
     def build_task(self, split: str) -> RetrievalTask:
         """The source's task."""
         return self.source.task(split)
+
+    def sources(self, split: str) -> Sources | None:
+        """What the source's files say."""
+        return self.source.sources(split)
 
     def pairs(self, split: str) -> list[tuple[int, tuple[str, ...]]]:
         """Position of each image in `task(split).images`, with its captions."""

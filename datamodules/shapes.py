@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import torch
+from torch import Tensor
 
 from datamodules.base import RetrievalDataModule
 from requery.errors import ConfigError
 from requery.expansion.trace import VisualQuestion
+from requery.index.bm25 import Bm25Index
+from requery.shapes.knowledge import question
+from requery.shapes.reading import CAPTION_MARKS, caption_marks, names
 from requery.shapes.scene import ShapesConfig
 from requery.shapes.tasks import build, captions, knowledge
+from requery.shapes.world import scene_at
 from requery.task import RetrievalTask
 
+QUESTION_MARKS = ("thing", "found")
+"""What a text on a question is worth: whether it names the thing meant and no other; whether the first
+passage that BM25 finds with question and text holds the fact asked for."""
 WORDINGS = 8
 """Captions of one image that pre-training draws from."""
 
@@ -77,6 +88,36 @@ class ShapesDataModule(RetrievalDataModule):
         self._knowledge(split)
         asked = knowledge(self.world, split, getattr(self.families, split))
         return [(question.answer.lower(),) for question in asked]
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What texts are judged by: those on questions by `QUESTION_MARKS`, others as captions."""
+        return QUESTION_MARKS if self.kind == "knowledge" else CAPTION_MARKS
+
+    def judge(self, split: str, images: Sequence[int], texts: Sequence[str]) -> Tensor:
+        """Judge what was written about pictures, or about the questions on them.
+
+        Args:
+            split: of the pictures.
+            images: `B` numbers in the split.
+            texts: `B` texts.
+
+        Returns:
+            `(marks, B)` from 0 to 1.
+        """
+        scenes = [scene_at(self.world, split, i) for i in images]
+        if self.kind != "knowledge":
+            return torch.tensor(
+                [caption_marks(text, seen) for text, seen in zip(texts, scenes, strict=True)]
+            ).T
+        asked = [question(self.world, split, i, seen) for i, seen in zip(images, scenes, strict=True)]
+        named = [names(text, one.thing) for text, one in zip(texts, asked, strict=True)]
+        task, index = self.task(split), Bm25Index()
+        index.add(task.gallery_text or ())
+        queries = [f"{one.text} {text}" for one, text in zip(asked, texts, strict=True)]
+        first = index.search(queries, 1)[1].flatten().tolist()
+        found = [p in task.qrels.relevant[i].tolist() for i, p in zip(images, first, strict=True)]
+        return torch.tensor([named, found]).float()
 
     def _knowledge(self, split: str) -> RetrievalTask:
         if self.kind != "knowledge":

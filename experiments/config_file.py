@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ def load_yaml(path: Path | str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds no settings; a config file is a mapping of keys to values")
     return content
+
+
+def as_text(value: Any) -> str:
+    """A setting as the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def did_you_mean(wrong: str, known: Sequence[str]) -> str:

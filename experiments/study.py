@@ -19,6 +19,9 @@ from requery.errors import ConfigError, RunError
 from requery.lock import release, reserved
 from requery.record import RunFolder, read
 
+ENDS = {"fit": "checkpoints/last.ckpt", "test": "metrics.json", "predict": "run.trec"}
+"""The file that a run's last command leaves when it has done its work."""
+
 WIDTH = 160
 """Columns of the table where the output is no terminal."""
 
@@ -41,12 +44,13 @@ def main(command: str, args: Sequence[str]) -> None:
     summarise([run.folder for run in runs], Path(study.report), study.baseline)
 
 
-def execute(run: Run, fresh: bool = False) -> bool:
+def execute(run: Run, fresh: bool = False, apart: bool = False) -> bool:
     """Do what is left to do of a run.
 
     Args:
         run: the run.
         fresh: do all of it, and remove what an earlier one left.
+        apart: in processes of its own, as is done anyway where a command starts several.
 
     Returns:
         Whether anything was left.
@@ -59,8 +63,10 @@ def execute(run: Run, fresh: bool = False) -> bool:
     from experiments.cli import resolve
 
     settings = resolve(run.commands[0], run.args(run.commands[0]))
-    if not fresh and _finished(run.folder, settings):
-        return False
+    if not fresh and (run.folder / "config.yaml").exists():
+        _require_same(run.folder, settings)
+        if finished(run):
+            return False
     with reserved(run.folder):  # by its name, so that no other study makes it either
         if fresh and run.folder.exists():
             RunFolder(run.folder).remove()
@@ -68,15 +74,16 @@ def execute(run: Run, fresh: bool = False) -> bool:
         try:
             for number, command in enumerate(run.commands):
                 where = "resume" if known or number else "run"
-                _run(command, [*run.args(command), f"--{where}={run.folder.name}"], settings)
+                own = apart or _several_processes(settings["trainer"])
+                _run(command, [*run.args(command), f"--{where}={run.folder.name}"], own)
         finally:
             release(run.folder)
     return True
 
 
-def _run(command: str, args: Sequence[str], settings: Mapping[str, Any]) -> None:
-    """Run a command here, or where it starts further processes, which repeat its command line, in its own."""
-    if not _several_processes(settings["trainer"]):
+def _run(command: str, args: Sequence[str], own_process: bool) -> None:
+    """Run a command here, or in a process of its own: those it starts repeat its command line."""
+    if not own_process:
         from experiments.cli import run
 
         run(command, args)
@@ -99,18 +106,11 @@ def _several_processes(trainer: Mapping[str, Any]) -> bool:
     return count > 1 or int(trainer.get("num_nodes") or 1) > 1
 
 
-def _finished(folder: Path, settings: Mapping[str, Any]) -> bool:
-    """Whether the test, a run's last command, came to its end, with these settings.
-
-    Raises:
-        ConfigError: the folder holds a run with other settings.
-    """
-    if not (folder / "config.yaml").exists():
+def finished(run: Run) -> bool:
+    """Whether a run's last command came to its end."""
+    if not (run.folder / ENDS[run.commands[-1]]).exists():
         return False
-    _require_same(folder, settings)
-    if not (folder / "metrics.json").exists():
-        return False
-    return (read(folder).status or {}).get("state") == "finished"
+    return (read(run.folder).status or {}).get("state") == "finished"
 
 
 def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:

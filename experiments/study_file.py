@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from experiments.config_file import did_you_mean, load_yaml
+from experiments.config_file import as_text, did_you_mean, load_yaml
 from requery.errors import ConfigError
 
-COMMANDS = ("fit+test", "test")
+COMMANDS = ("fit+test", "test", "fit", "fit+predict", "predict")
 T = TypeVar("T")
 
 
@@ -24,7 +23,7 @@ class Arm:
     Args:
         name: its name, and its folder.
         config: experiment config, relative to the study file.
-        command: `fit+test`, or `test` for what needs no training.
+        command: `fit+test`, or `test` for what needs no training; `predict` where a server keeps the targets.
         overrides: dotted key -> value, as on the command line.
     """
 
@@ -117,13 +116,9 @@ def plan(study: Study, path: Path, seeds: Sequence[int], runs_root: Path) -> lis
     root = runs_root / study.name
     runs: list[Run] = []
     for arm in study.arms:
-        changes = [f"--{key}={_text(value)}" for key, value in (study.overrides | arm.overrides).items()]
+        changes = [f"--{key}={as_text(value)}" for key, value in (study.overrides | arm.overrides).items()]
         own = [f"--config={path.parent / arm.config}", f"--experiment={arm.name}", f"--runs_root={root}"]
         for seed in seeds:
             shared = [*own, *changes, f"--seed_everything={seed}"]
             runs.append(Run(arm, root / arm.name / f"seed-{seed}", shared))
     return runs
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -19,6 +19,18 @@ from requery.errors import ConfigError, DataError
 
 __all__ = ["Backbone", "Blip2", "Clip", "PeAudioVideo", "Sentence", "Siglip", "Stored", "load_backbone"]
 
+READERS: dict[str, Callable[[Path, Fusion], Backbone]] = {
+    "clip": Clip.load,
+    HUB_TYPE: lambda folder, _: Blip2.load(folder),
+    MODEL_TYPE: lambda folder, _: Blip2.load(folder),
+    SIGLIP_TYPE: Siglip.load,
+    PE_TYPE: lambda folder, _: PeAudioVideo.load(folder),
+    SENTENCE_TYPE: lambda folder, _: Sentence.load(folder),
+    STORED_TYPE: lambda folder, _: Stored.load(folder),
+}
+MODEL_TYPES = tuple(READERS)
+"""`model_type` of the checkpoints that can be read."""
+
 BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 """What the readers of transformers and safetensors raise on missing and damaged files."""
 
@@ -40,21 +52,12 @@ def load_backbone(source: str, revision: str | None = None, fusion: Fusion = "su
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = resolve(source, revision)
     kind = read_json(folder / "config.json").get("model_type")
-    readers: dict[str, Callable[[Path], Backbone]] = {
-        "clip": lambda at: Clip.load(at, fusion),
-        HUB_TYPE: Blip2.load,
-        MODEL_TYPE: Blip2.load,
-        SIGLIP_TYPE: lambda at: Siglip.load(at, fusion),
-        PE_TYPE: PeAudioVideo.load,
-        SENTENCE_TYPE: Sentence.load,
-        STORED_TYPE: Stored.load,
-    }
-    if kind not in readers:
+    if kind not in READERS:
         raise ConfigError(
-            f"{folder}/config.json: model_type {kind!r} is not known; it is one of {', '.join(readers)}"
+            f"{folder}/config.json: model_type {kind!r} is not known; it is one of {', '.join(READERS)}"
         )
     try:
-        return readers[kind](folder)
+        return READERS[kind](folder, fusion)
     except BROKEN as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(

@@ -62,7 +62,7 @@ class TransformersGenerator(LocalGenerator):
         counts = [0] * len(prompts)
         for turn in range(len(prompts[0].turns)):
             texts = [self.dialogue(prompt, heard) for prompt, heard in zip(prompts, said, strict=True)]
-            inputs = self._inputs(texts, prompts)
+            inputs = self.inputs(texts, prompts)
             tokens = self.decode(inputs, prompts, sampling, turn)[:, inputs["input_ids"].shape[1] :]
             for row, (text, count) in enumerate(
                 read(self.tokenizer, tokens, self.model.generation_config.eos_token_id)
@@ -88,8 +88,8 @@ class TransformersGenerator(LocalGenerator):
         )
         return str(text)
 
-    def _inputs(self, texts: list[str], prompts: list[Prompt]) -> dict[str, Any]:
-        """Tensors for `generate`, padded on the left."""
+    def inputs(self, texts: list[str], prompts: list[Prompt]) -> dict[str, Any]:
+        """Tensors of `B` dialogues, all with an image or all without, padded on the left."""
         begun = self.tokenizer.bos_token is not None and texts[0].startswith(self.tokenizer.bos_token)
         images = {} if prompts[0].image is None else {"images": [[prompt.image] for prompt in prompts]}
         batch = self.processor(

@@ -10,6 +10,7 @@ from requery.backbones.source import read_json, resolve
 from requery.errors import ConfigError, DataError, first
 from requery.generation.captioner import Captioner
 from requery.generation.chat import TransformersGenerator
+from requery.generation.four_bit import in_four_bits
 from requery.generation.generator import CAPTIONER
 from requery.generation.local import Dtype, LocalGenerator, folder_digest, placed
 
@@ -24,6 +25,7 @@ def load_generator(
     batch_size: int = 8,
     device: str = "auto",
     dtype: Dtype | None = None,
+    four_bit: bool = False,
 ) -> LocalGenerator:
     """Load a captioner or an image–text model that is talked to.
 
@@ -37,10 +39,12 @@ def load_generator(
         batch_size: prompts at a time.
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1` …
         dtype: of weights and arithmetic; default bfloat16 on a GPU, float32 elsewhere.
+        four_bit: the language model's weights in 4 bits (NF4), on a GPU.
 
     Raises:
-        ConfigError: a hub id without a commit, an architecture that does not write text about images, or a
-            package that it or the adapter needs is absent (torchvision for video, peft).
+        ConfigError: a hub id without a commit, an architecture that does not write text about images, 4 bits
+            without a GPU, or a package that it or the adapter needs is absent (torchvision for video, peft,
+            bitsandbytes).
         DataError: the files are missing or broken.
     """
     from transformers.utils import logging
@@ -50,10 +54,12 @@ def load_generator(
     kind = read_json(folder / "config.json").get("model_type")
     where, number = placed(device, dtype)
     try:
-        model = _model(folder, kind, number)
+        model = _model(folder, kind, number, in_four_bits(where, number) if four_bit else {})
         if adapter is not None:
             model.load_adapter(adapter)
-        return _generator(folder, Path(source).name, model.to(where), adapter, batch_size)
+        if not four_bit:
+            model.to(where)
+        return _generator(folder, Path(source).name, model, adapter, batch_size, four_bit)
     except ImportError as error:
         lacking = " ".join(str(error).split())[:200]
         raise ConfigError(f"{folder}: {lacking} (or serve the model: EndpointGenerator)") from error
@@ -65,7 +71,7 @@ def load_generator(
         ) from error
 
 
-def _model(folder: Path, kind: Any, dtype: Any) -> Any:
+def _model(folder: Path, kind: Any, dtype: Any, options: dict[str, Any]) -> Any:
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as KNOWN
 
@@ -73,7 +79,12 @@ def _model(folder: Path, kind: Any, dtype: Any) -> Any:
         raise ConfigError(f"{folder}/config.json: model_type {kind!r} writes no text about images")
     loader: Any = transformers.AutoModelForImageTextToText
     model, found = loader.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        folder,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        **options,
     )
     if found["missing_keys"]:
         lost = first(sorted(found["missing_keys"]))
@@ -81,7 +92,9 @@ def _model(folder: Path, kind: Any, dtype: Any) -> Any:
     return model
 
 
-def _generator(folder: Path, name: str, model: Any, adapter: str | None, batch_size: int) -> LocalGenerator:
+def _generator(
+    folder: Path, name: str, model: Any, adapter: str | None, batch_size: int, four_bit: bool
+) -> LocalGenerator:
     import transformers
 
     auto: Any = transformers  # its loaders carry no types
@@ -91,7 +104,7 @@ def _generator(folder: Path, name: str, model: Any, adapter: str | None, batch_s
         "model": type(model).__name__,
         "files": folder_digest(folder),
         "adapter": None if adapter is None else folder_digest(Path(adapter)),
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "dtype": "nf4" if four_bit else str(model.dtype).removeprefix("torch."),
     }
     images = auto.AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
     if captions:

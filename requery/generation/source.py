@@ -25,6 +25,7 @@ class GeneratorSource:
         endpoint: base URL of an OpenAI-compatible server that serves `checkpoint`; null = here.
         batch_size: prompts at a time.
         dtype: of weights and arithmetic; null = bfloat16 on a GPU, float32 elsewhere.
+        four_bit: the language model's weights in 4 bits, on a GPU.
         store: folder the answers are kept in; null = `expansions` below the feature cache.
     """
 
@@ -34,6 +35,7 @@ class GeneratorSource:
     endpoint: str | None = None
     batch_size: int = 8
     dtype: Dtype | None = None
+    four_bit: bool = False
     store: str | None = None
 
     def opened(self, cache: Path) -> Store:
@@ -62,7 +64,7 @@ class GeneratorSource:
             return EndpointGenerator(self.endpoint, self.checkpoint, parallel=self.batch_size)
         adapter = self.adapter if adapted else None
         loaded: Any = load_generator(
-            self.checkpoint, self.revision, adapter, self.batch_size, device, self.dtype
+            self.checkpoint, self.revision, adapter, self.batch_size, device, self.dtype, self.four_bit
         )
         made: Generator = loaded
         return made

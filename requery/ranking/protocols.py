@@ -82,7 +82,7 @@ def shapes_written(about: str, marks: tuple[str, ...]) -> Protocol:
     """What a generator writes on Shapes, read back by the words of the world.
 
     Args:
-        about: `captions` or `clues`.
+        about: `captions` or `rewritten`.
         marks: what is read: shares from 0 to 1.
     """
     return Protocol(f"shapes/{about}", 1, marks, gallery="all words the generator knows")

@@ -10,7 +10,9 @@ from datamodules.sampling import EpochShuffle
 from datamodules.shapes import WORDINGS, Families, ShapesDataModule
 from requery.errors import ConfigError
 from requery.ranking.tiles import QUERY_BLOCK
-from requery.shapes.scene import ShapesConfig
+from requery.shapes.knowledge import question
+from requery.shapes.scene import COLOURS, SHAPES, ShapesConfig
+from requery.shapes.world import scene_at
 
 SMALL = Families(train=12, val=5, test=100)
 
@@ -71,3 +73,18 @@ def test_a_batch_size_below_one_is_named():
 
 def test_a_shuffle_is_a_permutation():
     assert sorted(EpochShuffle(100, 7)) == list(range(100))
+
+
+def test_texts_are_judged_by_what_is_in_the_picture():
+    data = ShapesDataModule(task="text_to_image", families=SMALL)
+    texts = [texts[0] for _, texts in data.pairs("val")[:5]]
+    marks = data.judge("val", range(5), texts)
+    assert data.marks == ("right", "exact", "named") and torch.equal(marks, torch.ones(3, 5))
+    assert data.judge("val", [0], [texts[4]])[1, 0] == 0
+    asked = ShapesDataModule(task="knowledge", families=SMALL)
+    scenes = [scene_at(asked.world, "val", i) for i in range(30)]
+    things = [question(asked.world, "val", i, seen).thing for i, seen in enumerate(scenes)]
+    texts = [f"{COLOURS[thing.colour]} {SHAPES[thing.shape]}" for thing in things]
+    thing, found = asked.judge("val", range(30), texts).mean(1)
+    assert thing == 1 and found > 0.3  # the words of a passage are not those of the question
+    assert asked.judge("val", range(30), [""] * 30).mean(1).tolist() == [0.0, pytest.approx(0.0, abs=0.2)]

@@ -1,6 +1,7 @@
 import pytest
 
 from datamodules.cirr import CIRRDataModule
+from datamodules.pairs import PairsDataModule
 from datamodules.shapes import Families, ShapesDataModule
 from datamodules.sources import of_task
 
@@ -29,3 +30,9 @@ def test_a_generated_task_has_no_files(kind, roles):
     sources = of_task(ShapesDataModule(task=kind, families=Families(2, 2, 2)).task("test"))
     assert sources.paths == {} and len(sources.names) == 12
     assert all(set(query.images) == roles for query in sources.queries)
+
+
+def test_pairs_have_the_files_of_their_source(cirr_folder):
+    data = CIRRDataModule(root=str(cirr_folder.write()), image_root="pictures")
+    assert PairsDataModule(data).sources("val") == data.sources("val")
+    assert PairsDataModule(ShapesDataModule("text_to_image")).sources("train") is None

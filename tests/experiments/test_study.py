@@ -187,7 +187,7 @@ def test_main_runs_everything_then_summarises(study, commands, monkeypatch, caps
             {"arms": [{"name": "a", "config": "toy.yaml"}], "seed": [0]},
             r"unknown key seed: did you mean seeds\?",
         ),
-        ({"arms": [{"name": "a", "config": "toy.yaml", "command": "fit"}]}, "'fit' is none of"),
+        ({"arms": [{"name": "a", "config": "toy.yaml", "command": "validate"}]}, "'validate' is none of"),
         ({"arms": [{"name": "a b", "config": "toy.yaml"}]}, "'a b': a name is made of"),
     ],
 )

@@ -79,7 +79,7 @@ def test_the_second_turn_hears_the_first_answer(llava, llava_chat, pictures):
         "<bos>[user] <image>one | [assistant] said | [user] two | [assistant] "
     )
     assert chat.dialogue(Prompt(("one",), None, 0), []) == "<bos>[user] one | [assistant] "
-    ids = chat._inputs([chat.dialogue(prompt, [])], [prompt])["input_ids"][0].tolist()
+    ids = chat.inputs([chat.dialogue(prompt, [])], [prompt])["input_ids"][0].tolist()
     assert ids.count(chat.tokenizer.bos_token_id) == 1
 
 
