@@ -99,9 +99,10 @@ def test_papers_rows_stand_under_their_own_protocol_alone(write):
     protocol = "okvqa/test/gs112k/question_caption/both/substring@1"
     (table,) = view(write(protocol, gold=())).tables
     rows = {(name, source): values for name, source, values in table.published}
-    assert rows["QueryFormer + BM25", "QueryFormer, table 1"] == [None, 0.553, 0.817, 0.876]
-    assert len(rows) == 13 == len(published(protocol))
-    assert not published("okvqa/test/wk21m/question/raw/word@1") and not published("okvqa/val/gs112k/x@1")
+    assert rows["QueryFormer+BM25", "QueryFormer, Table 1"] == [None, 0.553, 0.817, 0.876]
+    assert len(rows) == 14 == len(published(protocol))
+    assert any("cannot be below P@5" in name for name, _ in rows)
+    assert not published("shapes/knowledge@1") and not published("okvqa/val/gs112k/x@1")
 
 
 def test_a_curve_is_chosen_and_damage_named(write):
