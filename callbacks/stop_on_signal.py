@@ -41,7 +41,7 @@ class StopOnSignal(Callback):
         self._restore()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over likewise: Lightning's handler waits for a batch to end, and a model may talk for hours."""
+        """Take over likewise: Lightning's handler waits for a batch, and a model may talk for hours."""
         self._before = signal.signal(signal.SIGTERM, self._receive)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -43,7 +43,7 @@ def published(protocol: str) -> Sequence[PublishedRow]:
         }
         for row in table.rows if columns else ():
             printed = {metric: row.values.get(name) for name, metric in columns.items()}
-            values = {metric: round(v / 100, 4) for metric, v in printed.items() if isinstance(v, float | int)}
+            values = {m: round(v / 100, 4) for m, v in printed.items() if isinstance(v, float | int)}
             doubts = "; ".join(f"{name}: {row.notes[name]}" for name in columns if name in row.notes)
             source = table.source.split(" (")[0]  # without remarks
             found.append(PublishedRow(row.name + (f" ({doubts})" if doubts else ""), source, values))
