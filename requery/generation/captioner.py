@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from requery.errors import ConfigError
 from requery.generation.generator import Prompt
@@ -46,6 +48,19 @@ class Captioner(LocalGenerator):
             decoder, self.stops = model.config.decoder, model.generation_config.eos_token_id
         self.max_text = getattr(decoder, "max_position_embeddings", sys.maxsize) - 1
 
+    @property
+    def start(self) -> int:
+        """The token that every text begins with."""
+        settings = self.model.generation_config
+        start: int = settings.bos_token_id if self.is_blip else settings.decoder_start_token_id
+        return start
+
+    def pixels(self, prompts: Sequence[Prompt]) -> Tensor:
+        """The images as the model takes them, `(B, C, H, W)`."""
+        images = [prompt.image for prompt in prompts]
+        pixels: Tensor = self.processor(images=images, return_tensors="pt")["pixel_values"]
+        return pixels.to(self.model.device, self.model.dtype)
+
     def answer_batch(self, prompts: list[Prompt], sampling: Sampling) -> list[tuple[str, int]]:
         """Caption each image.
 
@@ -54,9 +69,7 @@ class Captioner(LocalGenerator):
         """
         if any(prompt.turns or prompt.image is None for prompt in prompts):
             raise ConfigError(f"{self.name} captions images and takes no words; ask it without turns")
-        images = [prompt.image for prompt in prompts]
-        pixels = self.processor(images=images, return_tensors="pt")["pixel_values"]
-        inputs = {"pixel_values": pixels.to(self.model.device, self.model.dtype)}
+        inputs = {"pixel_values": self.pixels(prompts)}
         if not self.is_blip:  # unasked, transformers warns that padding may be seen
             seen = torch.ones(len(prompts), 1, dtype=torch.int64, device=self.model.device)
             inputs["decoder_attention_mask"] = seen

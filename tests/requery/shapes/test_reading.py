@@ -1,7 +1,7 @@
 """Captions are read back as they were meant."""
 
 from requery.shapes.language import Description
-from requery.shapes.reading import Rightness, read_caption, rightness
+from requery.shapes.reading import Rightness, caption_marks, names, read_caption, rightness
 from requery.shapes.scene import ShapesConfig, Thing
 from requery.shapes.tasks import captions
 from requery.shapes.world import scene_at
@@ -45,3 +45,22 @@ def test_an_error_costs_what_it_touches():
 def test_what_is_no_caption_names_nothing():
     assert read_caption("make the red circle blue, a banana at the top left") == ()
     assert read_caption("here you see a little black star") == (Description(4, 7, 0, None),)
+
+
+def test_marks_of_one_caption():
+    scene = (Thing(0, 0, 0, 1), Thing(4, 1, 2, 0))
+    right, other = "a big red circle at the top left", "a tiny yellow square in the centre"
+    assert caption_marks(f"{right} and {other}", scene) == (1.0, 1.0, 1.0)
+    assert caption_marks(f"{right} and a huge yellow square", scene) == (0.5, 0.0, 1.0)
+
+
+def test_a_thing_is_named_alone():
+    thing = Thing(0, 0, 0, 1)
+    for text, named in {
+        "Red circle\nThe red circle comes from LUMO.": True,
+        "red circle and blue star": False,  # another thing misleads
+        "a red square": False,
+        "hundred red circle": True,
+        "": False,
+    }.items():
+        assert names(text, thing) == named
