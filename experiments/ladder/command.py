@@ -28,7 +28,7 @@ def main(command: str, args: Sequence[str]) -> None:
     from experiments.ladder.bench import require_fitting
     from experiments.ladder.cells import cells
     from experiments.ladder.page import write_page
-    from experiments.ladder.results import contributions, rows
+    from experiments.ladder.results import columns, contributions, rows
     from experiments.ladder.runner import run_cells
     from experiments.ladder.settings import folder_of, read_ladder
     from experiments.trainer_parts import quieten
@@ -42,13 +42,14 @@ def main(command: str, args: Sequence[str]) -> None:
     folder = RunFolder(folder_of(ladder))
     _open(folder, ladder, plain)
     done = run_cells(ladder, folder, cells(ladder), own.budget)
-    table = rows(ladder, done.outcomes)
+    compared = {name: columns(ladder, done.outcomes, name) for name in ladder.tasks}
+    table = rows(ladder, done.outcomes, compared)
     adds = [asdict(one) for one in contributions(ladder, done.outcomes)]
     left = [f"{cell.where}: {cell.method}" for cell in done.left_out]
     for name, content in (("ladder", table), ("contributions", adds), ("left_out", left)):
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         atomic_bytes(folder.path / f"{name}.json", text.encode())
-    write_page(folder.path / "ladder.html", ladder, done)
+    write_page(folder.path / "ladder.html", ladder, done, compared)
     if left:
         print(f"{len(left)} cells were left out for want of time; the same command goes on with them:")
         print("\n".join(f"  {one}" for one in left[:20]))

@@ -13,9 +13,9 @@ from experiments import report
 from experiments.ladder.bench import Outcome
 from experiments.ladder.cells import Cell, named, segments
 from experiments.ladder.pictures import contribution_figure, front_figure
-from experiments.ladder.results import columns, contributions, front
+from experiments.ladder.results import Columns, contributions, front
 from experiments.ladder.runner import Done
-from experiments.ladder.settings import Ladder
+from experiments.ladder.settings import Ladder, LadderTask
 from experiments.report.shifts import ShiftCell, ShiftTable
 from experiments.report.standalone import Figure
 from experiments.report.table import percent
@@ -52,13 +52,14 @@ class TaskView:
     pictures: Sequence[Figure]
 
 
-def write_page(path: Path, ladder: Ladder, done: Done) -> None:
+def write_page(path: Path, ladder: Ladder, done: Done, compared: Mapping[str, Columns]) -> None:
     """Write the page.
 
     Args:
         path: of the file.
         ladder: the settings.
         done: cells that are done, and those left out.
+        compared: `columns` of each task.
 
     Raises:
         RunError: the file cannot be written.
@@ -73,7 +74,7 @@ def write_page(path: Path, ladder: Ladder, done: Done) -> None:
     environment.filters.update(percent=percent)
     text = environment.get_template("ladder.html").render(
         name=ladder.name,
-        tasks=[_view(ladder, done.outcomes, name) for name in _present(ladder, done)],
+        tasks=[_view(ladder, done.outcomes, name, compared[name]) for name in _present(ladder, done)],
         left_out=[f"{cell.where}: {cell.method}" for cell in done.left_out],
         cells=len(done.outcomes),
     )
@@ -84,7 +85,7 @@ def _present(ladder: Ladder, done: Done) -> list[str]:
     return [name for name in ladder.tasks if any(cell.task == name for cell in done.outcomes)]
 
 
-def _view(ladder: Ladder, outcomes: Mapping[Cell, Outcome], name: str) -> TaskView:
+def _view(ladder: Ladder, outcomes: Mapping[Cell, Outcome], name: str, compared: Columns) -> TaskView:
     settings = ladder.tasks[name]
     task = settings.data.task("test")
     adds = [one for one in contributions(ladder, outcomes) if one.task == name]
@@ -102,22 +103,20 @@ def _view(ladder: Ladder, outcomes: Mapping[Cell, Outcome], name: str) -> TaskVi
             ("encoder", settings.backbone),
             *([("trained encoder", settings.trained)] if settings.trained else []),
         ],
-        table=_table(ladder, outcomes, name),
+        table=_table(settings, name, compared[settings.metric]),
         costs=costs,
         stages=list(dict.fromkeys(stage for of in costs.values() for stage in of)),
         pictures=pictures,
     )
 
 
-def _table(ladder: Ladder, outcomes: Mapping[Cell, Outcome], name: str) -> ShiftTable:
+def _table(settings: LadderTask, name: str, found: Mapping[Cell, Compared]) -> ShiftTable:
     """Combinations by shifts; a cell that is not done is left empty."""
-    settings = ladder.tasks[name]
-    found = columns(ladder, outcomes, name)[settings.metric]
     rows = []
     for methods in subsets(settings.methods):
-        cells = [found.get(Cell(name, methods, segment)) for segment in segments(settings)]
-        label = Cell(name, methods, segments(settings)[0]).method
-        rows.append((label, False, [None if one is None else _cell(one) for one in cells]))
+        cells = [Cell(name, methods, segment) for segment in segments(settings)]
+        shown = [_cell(found[cell]) if cell in found else None for cell in cells]
+        rows.append((cells[0].method, False, shown))
     title = f"{settings.metric}, %: mean over queries, gain over no method, 95 % interval"
     return ShiftTable(title, [named(segment) for segment in segments(settings)], rows)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -23,13 +23,21 @@ EVERY = "all"
 Outcomes = Mapping[Cell, Outcome]
 
 
-def rows(ladder: Ladder, outcomes: Outcomes) -> list[dict[str, Any]]:
+Columns = Mapping[str, Mapping[Cell, Compared]]
+"""Metric -> cell -> mean, interval, and of the task's own metric gain and test."""
+
+
+def rows(ladder: Ladder, outcomes: Outcomes, compared: Mapping[str, Columns]) -> list[dict[str, Any]]:
     """The content of `ladder.json`: a row for each cell and metric.
 
-    `gain` is the paired difference to no method on the same queries; `p_holm` its randomisation test,
-    corrected over all cells of a task under one metric.
+    `gain` is the paired difference to no method on the same queries, `p_holm` its randomisation test,
+    corrected over all cells of a task; both of the metric that the ladder is about.
+
+    Args:
+        ladder: the settings.
+        outcomes: of the cells.
+        compared: `columns` of each task.
     """
-    compared = {name: columns(ladder, outcomes, name) for name in ladder.tasks}
     out = []
     for cell in _ordered(ladder, outcomes):
         outcome = outcomes[cell]
@@ -55,24 +63,25 @@ def rows(ladder: Ladder, outcomes: Outcomes) -> list[dict[str, Any]]:
     return out
 
 
-def columns(ladder: Ladder, outcomes: Outcomes, task: str) -> dict[str, dict[Cell, Compared]]:
-    """Metric -> cell -> mean, interval, gain over no method under the same shift, corrected test."""
+def columns(ladder: Ladder, outcomes: Outcomes, task: str) -> Columns:
+    """Compare a task's cells with no method under the same shift."""
     own = [cell for cell in outcomes if cell.task == task]
-    found: dict[str, dict[Cell, Compared]] = {}
-    for metric in outcomes[own[0]].values if own else ():
-        cells: dict[Cell, Compared] = {}
-        for segment in dict.fromkeys(cell.segment for cell in own):
-            under = {c.method: c for c in own if c.segment == segment}
-            values = {name: outcomes[cell].values[metric] for name, cell in under.items()}
-            compared = compare(values, NONE if NONE in values else None)
-            cells |= {under[name]: one for name, one in compared.items()}
-        tested = [cell for cell, one in cells.items() if one.p is not None]
-        corrected = holm([float(cells[cell].p or 0) for cell in tested])
-        for cell, p in zip(tested, corrected, strict=True):
-            one = cells[cell]
-            cells[cell] = Compared(one.value, one.low, one.high, one.gain, one.p, p)
-        found[metric] = cells
-    return found
+    return {
+        metric: _column(own, outcomes, metric, tested=metric == ladder.tasks[task].metric)
+        for metric in (outcomes[own[0]].values if own else ())
+    }
+
+
+def _column(own: Sequence[Cell], outcomes: Outcomes, metric: str, tested: bool) -> dict[Cell, Compared]:
+    cells: dict[Cell, Compared] = {}
+    for segment in dict.fromkeys(cell.segment for cell in own):
+        under = {cell.method: cell for cell in own if cell.segment == segment}
+        values = {name: outcomes[cell].values[metric] for name, cell in under.items()}
+        compared = compare(values, NONE if tested and NONE in values else None)
+        cells |= {under[name]: one for name, one in compared.items()}
+    p = {cell: one.p for cell, one in cells.items() if one.p is not None}
+    corrected = dict(zip(p, holm(list(p.values())), strict=True))  # over all shifts, not within one
+    return {cell: replace(one, p_holm=corrected.get(cell)) for cell, one in cells.items()}
 
 
 @dataclass(frozen=True)
