@@ -11,7 +11,7 @@ from experiments.study_file import plan, read_study
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "experiments").rglob("*.yaml"))
 STUDIES = [path for path in FILES if "arms" in (yaml.safe_load(path.read_text()) or {})]
-ELSEWHERE = {"sweeps", "reproduce"}  # tests/experiments/{sweep,reproduce} have these
+ELSEWHERE = {"sweeps", "reproduce", "ladder"}  # tests of their own have these
 CONFIGS = [path for path in FILES if path not in STUDIES and path.parts[len(ROOT.parts) + 1] not in ELSEWHERE]
 
 

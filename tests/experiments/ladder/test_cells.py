@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import pytest
 
+from experiments import ladder as ladders
 from experiments.ladder.bench import require_fitting
 from experiments.ladder.cells import cells, segments
 from experiments.ladder.command import main, seconds
-from experiments.ladder.settings import read_ladder
+from experiments.ladder.settings import METHODS, read_ladder
 from requery.errors import ConfigError
+
+FOLDER = Path(ladders.__file__).parent
 
 
 def test_every_combination_meets_every_shift(ladder_file):
@@ -74,3 +79,12 @@ def test_times():
 def test_help_names_the_budget(capsys):
     main("ladder", ["--help"])
     assert "--budget" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_ladders_fit(path, monkeypatch):
+    monkeypatch.chdir(FOLDER.parents[1])
+    ladder, _ = read_ladder(["--config", str(path)])
+    for name, task in ladder.tasks.items():
+        require_fitting(name, task)
+    assert {method for task in ladder.tasks.values() for method in task.methods} == set(METHODS)
