@@ -14,6 +14,8 @@ from requery.generation.replay import Replay
 from requery.generation.request import Request, Sampling
 from requery.generation.store import Asked, Row, Store, key_of
 
+EMPTY = "the answer is empty"
+"""Why an item failed that the model had nothing to say of. It is not asked again: it would say the same."""
 FORMAT = 1
 """Raised whenever the same settings would ask for something else."""
 
@@ -56,7 +58,7 @@ def generate(
         max_new_tokens: longest answer of a turn, in tokens.
         seed: seed of the draws; an item's text depends on it and on what is asked, not on its batch.
         store: where answers are looked up and kept; None keeps nothing.
-        retry: generate stored failures again; else they stay failures.
+        retry: generate stored failures again, all but empty answers; else they stay failures.
         progress: called after each batch with (answers made, answers to make) of this process.
 
     Returns:
@@ -161,7 +163,7 @@ class _Run:
                 self.store.add([Row(job.asked, job.request.name, name, a) for job, a in pairs if job.asked])
             for job, answer in zip(part, made, strict=True):
                 self._keep(job, answer)
-                succeeded |= answer.error is None
+                succeeded |= answer.error in (None, EMPTY)
             done += len(part)
             distributed.beat()
             if self.progress is not None:
@@ -178,7 +180,7 @@ class _Run:
             known = Answer(error=job.error)
         else:
             stored = None if self.store is None else self.store.get(job.key)
-            if stored is None or (stored.error is not None and retry):
+            if stored is None or (stored.error not in (None, EMPTY) and retry):
                 return False
             known = stored
         self._keep(job, known)
@@ -212,5 +214,5 @@ class _Run:
                 return [Answer(error=f"{type(error).__name__}: {error}".splitlines()[0])]
             return [answer for prompt in prompts for answer in self._ask([prompt])]
         return [
-            a if a.text or a.error is not None else replace(a, error="the answer is empty") for a in answers
+            a if a.text or a.error is not None else replace(a, error=EMPTY) for a in answers
         ]

@@ -101,6 +101,20 @@ def test_an_empty_answer_is_a_failure():
         assert generate(RuleGenerator(lambda prompt: " ", "empty@1"), requests(1), n=2) == [[]]
 
 
+def test_empty_answers_neither_end_the_run_nor_are_asked_for_again(tmp_path):
+    asked = []
+
+    def rule(prompt):
+        asked.append(prompt.turns[0])
+        return "" if len(asked) <= 256 else "something"  # a whole batch has nothing to say
+
+    generator = RuleGenerator(rule, "late@1")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="256 of 300 texts failed"):
+            texts = generate(generator, requests(300), store=Store(tmp_path))
+        assert [len(row) for row in texts] == [0] * 256 + [1] * 44 and len(asked) == 300
+
+
 def test_a_damaged_image_fails_alone(tmp_path):
     pictures = Pictures(5, broken=(1,))
     asked = [Request(pictures.ids[i], ("what is it?",), (pictures, i)) for i in range(5)]
