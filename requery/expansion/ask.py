@@ -20,6 +20,36 @@ StepProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
+class Asked:
+    """One step's question about many queries.
+
+    Args:
+        step: of the pipeline.
+        traces: `B` queries.
+        prompts: `B` prompts.
+        tokens: longest answer.
+        n: answers a query.
+        temperature: they are drawn at.
+        image: whether images are shown.
+    """
+
+    step: str
+    traces: Sequence[Trace]
+    prompts: Sequence[str]
+    tokens: int
+    n: int
+    temperature: float
+    image: bool
+
+    def requests(self) -> list[Request]:
+        """One request a query."""
+        return [
+            Request(f"{trace.id} ({self.step})", (prompt,), trace.image if self.image else None)
+            for trace, prompt in zip(self.traces, self.prompts, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
 class Ask(ABC):
     """Who answers the pipeline's steps.
 
@@ -49,7 +79,6 @@ class Ask(ABC):
             **fields,
         )
 
-    @abstractmethod
     def __call__(
         self,
         step: str,
@@ -74,7 +103,13 @@ class Ask(ABC):
         Returns:
             `B` tuples of at most n texts: what failed or was empty is left out.
         """
-        ...
+        heat = self.settings.drawing.temperature if temperature is None else temperature
+        shown = self.settings.image if image is None else image
+        return self.answers(Asked(step, traces, prompts, tokens, n, heat, shown))
+
+    @abstractmethod
+    def answers(self, asked: Asked) -> list[tuple[str, ...]]:
+        """What comes back, as of calling."""
 
 
 @dataclass(frozen=True)
@@ -95,34 +130,21 @@ class AskModel(Ask):
         if not self.generator.takes_prompts:
             raise ConfigError(f"{self.generator.name} takes no prompts; use an image–text model")
 
-    def __call__(
-        self,
-        step: str,
-        traces: Sequence[Trace],
-        prompts: Sequence[str],
-        tokens: int,
-        n: int = 1,
-        temperature: float | None = None,
-        image: bool | None = None,
-    ) -> list[tuple[str, ...]]:
-        """Answers to one prompt a query, those of the store first; traces are told what they took."""
-        drawing, progress = self.settings.drawing, self.progress
-        shown = self.settings.image if image is None else image
-        requests = [
-            Request(f"{trace.id} ({step})", (prompt,), trace.image if shown else None)
-            for trace, prompt in zip(traces, prompts, strict=True)
-        ]
-        heat = drawing.temperature if temperature is None else temperature
+    def answers(self, asked: Asked) -> list[tuple[str, ...]]:
+        """Answers of the store first; traces are told what theirs took."""
+        progress, drawing = self.progress, self.settings.drawing
         found = answers(
             self.generator,
-            requests,
-            n,
-            Sampling(heat, drawing.top_p, tokens, drawing.seed),
+            asked.requests(),
+            asked.n,
+            Sampling(
+                asked.temperature, self.settings.drawing.top_p, asked.tokens, self.settings.drawing.seed
+            ),
             store=self.store,
-            progress=None if progress is None else lambda done, total: progress(step, done, total),
+            progress=None if progress is None else lambda done, total: progress(asked.step, done, total),
         )
-        for trace, row in zip(traces, found, strict=True):
-            drawn = row[:1] if heat == 0 else row  # a greedy answer was made once
+        for trace, row in zip(asked.traces, found, strict=True):
+            drawn = row[:1] if asked.temperature == 0 else row  # a greedy answer was made once
             trace.tokens += sum(answer.tokens for answer in drawn)
             trace.seconds += sum(answer.seconds for answer in drawn)
         return [tuple(answer.text for answer in row) for row in found]

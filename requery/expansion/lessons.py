@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from requery.errors import ConfigError
-from requery.expansion.ask import Ask
+from requery.expansion.ask import Ask, Asked
 from requery.expansion.parse import parse_clues
 from requery.expansion.pipeline import Expander
 from requery.expansion.retriever import Corpus
@@ -106,31 +106,20 @@ class AskTeacher(Ask):
     model: Ask
     lessons: dict[str, list[Lesson]] = field(default_factory=dict)
 
-    def __call__(
-        self,
-        step: str,
-        traces: Sequence[Trace],
-        prompts: Sequence[str],
-        tokens: int,
-        n: int = 1,
-        temperature: float | None = None,
-        image: bool | None = None,
-    ) -> list[tuple[str, ...]]:
+    def answers(self, asked: Asked) -> list[tuple[str, ...]]:
         """The right answers of a step that is taught; they are noted as lessons."""
-        if step not in self.tuning.steps:
-            return self.model(step, traces, prompts, tokens, n, temperature, image)
-        drawn: Sequence[tuple[str, ...]] = [()] * len(traces)
+        if asked.step not in self.tuning.steps:
+            return self.model.answers(asked)
+        drawn: Sequence[tuple[str, ...]] = [()] * len(asked.traces)
         if self.tuning.recipe != "R1":
             samples, heat = self.tuning.samples, self.tuning.temperature
-            drawn = self.model(step, traces, prompts, tokens, samples, heat, image)
-        shown = self.settings.image if image is None else image
+            drawn = self.model.answers(replace(asked, n=samples, temperature=heat))
         answers = []
-        for trace, prompt, candidates in zip(traces, prompts, drawn, strict=True):
-            said, taught = self._taught(step, trace, list(dict.fromkeys(candidates)))
-            request = Request(f"{trace.id} ({step})", (prompt,), trace.image if shown else None)
+        for trace, request, candidates in zip(asked.traces, asked.requests(), drawn, strict=True):
+            said, taught = self._taught(asked.step, trace, list(dict.fromkeys(candidates)))
             noted = self.lessons.setdefault(trace.id, [])
-            noted += [Lesson(request, answer, tokens, rejected) for answer, rejected in taught]
-            answers.append(said[:n])
+            noted += [Lesson(request, answer, asked.tokens, rejected) for answer, rejected in taught]
+            answers.append(said[: asked.n])
         return answers
 
     def _taught(

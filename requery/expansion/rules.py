@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from requery.corruptions.words import STOP_WORDS
-from requery.expansion.ask import Ask
+from requery.expansion.ask import Ask, Asked
 from requery.expansion.retriever import Corpus
 from requery.expansion.targets import phrases
 from requery.expansion.trace import Trace, join
@@ -26,19 +25,10 @@ class AskRules(Ask):
 
     corpus: Corpus
 
-    def __call__(
-        self,
-        step: str,
-        traces: Sequence[Trace],
-        prompts: Sequence[str],
-        tokens: int,
-        n: int = 1,
-        temperature: float | None = None,
-        image: bool | None = None,
-    ) -> list[tuple[str, ...]]:
-        """One answer a query; of all arguments the step and the queries matter."""
+    def answers(self, asked: Asked) -> list[tuple[str, ...]]:
+        """One answer a query; of what is asked the step and the queries matter."""
         rules = {"rewrite": self._rewritten, "expand": self._clues, "refine": self._refined}
-        return [(rules[step](trace),) if step in rules else () for trace in traces]
+        return [(rules[asked.step](trace),) if asked.step in rules else () for trace in asked.traces]
 
     def _rewritten(self, trace: Trace) -> str:
         return self._cut(join(trace.question, *phrases(trace.caption)))
