@@ -137,9 +137,7 @@ class AskModel(Ask):
             self.generator,
             asked.requests(),
             asked.n,
-            Sampling(
-                asked.temperature, self.settings.drawing.top_p, asked.tokens, self.settings.drawing.seed
-            ),
+            Sampling(asked.temperature, drawing.top_p, asked.tokens, drawing.seed),
             store=self.store,
             progress=None if progress is None else lambda done, total: progress(asked.step, done, total),
         )

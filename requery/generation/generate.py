@@ -213,6 +213,4 @@ class _Run:
             if len(prompts) == 1:
                 return [Answer(error=f"{type(error).__name__}: {error}".splitlines()[0])]
             return [answer for prompt in prompts for answer in self._ask([prompt])]
-        return [
-            a if a.text or a.error is not None else replace(a, error=EMPTY) for a in answers
-        ]
+        return [a if a.text or a.error is not None else replace(a, error=EMPTY) for a in answers]
