@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -15,6 +14,8 @@ from torch import Tensor
 from datamodules.base import RetrievalDataModule
 from datamodules.shift import QueryShift
 from experiments.ladder.cells import segments
+from experiments.ladder.clock import Clock
+from experiments.ladder.outcome import Outcome
 from experiments.ladder.settings import ADAPTATION, EXPANSION, FEEDBACK, LadderTask
 from lightning_modules.retrieval import bar
 from requery.adaptation import Adapter
@@ -40,22 +41,8 @@ from requery.rng import permutation
 from requery.task import RetrievalTask
 from requery.task_encoder import TaskEncoder
 
-T = TypeVar("T")
 MEASURED = 64
 """Images of which the vision tower's time is measured."""
-
-
-@dataclass
-class Outcome:
-    """What a cell gave.
-
-    Args:
-        values: metric -> `(Q,)` float32.
-        ms: milliseconds a query by stage; the gallery and its captions are made once and not counted.
-    """
-
-    values: dict[str, Tensor]
-    ms: dict[str, float] = field(default_factory=dict)
 
 
 def shifted(settings: LadderTask, segment: Segment) -> RetrievalDataModule:
@@ -107,32 +94,40 @@ class Bench:
             data: of `shifted`.
         """
         task, clock = data.task("test"), Clock()
-        queries, adapter = [QueryBatch.of(task, task.all_queries())], None
+        queries, stages, adapter = self._flow(methods, data, clock)
+        try:
+            ranking = run(queries, self.index, stages, task.qrels, task.query_ids)
+        finally:
+            if adapter is not None:
+                adapter.reset()
+        asked = torch.cat([batch.index for batch in queries])
+        qrels, place = task.qrels.select(asked), asked.argsort()
+        metrics = dict.fromkeys((self.settings.metric, *task.protocol.metrics))
+        values = {metric: per_query(metric, ranking, qrels).float()[place] for metric in metrics}
+        if task.query_image is not None and adapter is None:
+            clock.seconds["encode"] += self.tower_seconds * task.n_queries  # its tokens came from the cache
+        return Outcome(values, {name: 1e3 * s / task.n_queries for name, s in clock.seconds.items()})
+
+    def _flow(
+        self, methods: frozenset[str], data: RetrievalDataModule, clock: Clock
+    ) -> tuple[list[QueryBatch], Stages, Adapter | None]:
+        """The queries, the stages they go through, each timed, and the adapter to be reset afterwards."""
+        task, adapter = data.task("test"), None
+        queries = [QueryBatch.of(task, task.all_queries())]
         stages = Stages(encode=clock.timed("encode", lambda batch: self.tasks.queries(task, batch)))
-        if task.query_image is not None and ADAPTATION not in methods:
-            self.tasks.features(task.images)  # likewise
         if ADAPTATION in methods:
             adapter, source = self._adapter(task)
             queries, stages = streamed(*source, stages.encode)
+            assert stages.adapt is not None
+            stages = replace(stages, adapt=clock.timed("adapt", stages.adapt))
+        elif task.query_image is not None:
+            self.tasks.features(task.images)  # before any time is taken
         if EXPANSION in methods:
             stages = replace(stages, rewrite=(self._expansion(data, clock),))
         if FEEDBACK in methods:
             stages = replace(stages, feedback=(clock.timed("feedback", self._feedback(data)),))
-        if stages.adapt is not None:
-            stages = replace(stages, adapt=clock.timed("adapt", stages.adapt))
         rank = clock.timed("search", stages.rank or self.index.rank)
-        try:
-            ranking = run(queries, self.index, replace(stages, rank=rank), task.qrels, task.query_ids)
-        finally:
-            if adapter is not None:
-                adapter.reset()
-        place = torch.cat([batch.index for batch in queries])
-        qrels, back = task.qrels.select(place), place.argsort()
-        metrics = dict.fromkeys((self.settings.metric, *task.protocol.metrics))
-        values = {metric: per_query(metric, ranking, qrels).float()[back] for metric in metrics}
-        if task.query_image is not None and ADAPTATION not in methods:
-            clock.seconds["encode"] += self.tower_seconds * task.n_queries  # its tokens came from the cache
-        return Outcome(values, {name: 1e3 * s / task.n_queries for name, s in clock.seconds.items()})
+        return queries, replace(stages, rank=rank), adapter
 
     @cached_property
     def tower_seconds(self) -> float:
@@ -154,7 +149,7 @@ class Bench:
         assert own is not None
         encoder = QueryEncoder(self.backbone, task)
         if task.query_image is not None:
-            encoder.pixels(task.query_image)  # decoded once, before any time is taken
+            encoder.pixels(task.query_image)  # likewise
         gallery = self.index.embeddings.clone()
         adapter = Adapter(encoder, gallery, own.method, modules=own.adapted, seed=self.seed)
         order = torch.from_numpy(permutation(self.seed, 0, task.n_queries))
@@ -198,29 +193,6 @@ class Bench:
         )
         loop = own.row.loop(own.rounds, own.k, own.accumulate)
         return FeedbackStage(own.row.strategy(context), loop, own.row.user(context))
-
-
-class Clock:
-    """Seconds by stage.
-
-    Attributes:
-        seconds: by name.
-    """
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def timed(self, name: str, stage: T) -> T:
-        """The stage, timed under a name."""
-
-        def call(*args: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return cast("Callable[..., Any]", stage)(*args)
-            finally:
-                self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
-
-        return cast("T", call)
 
 
 def require_fitting(name: str, settings: LadderTask) -> None:

@@ -10,8 +10,8 @@ from statistics import fmean
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments import report
-from experiments.ladder.bench import Outcome
 from experiments.ladder.cells import Cell, named, segments
+from experiments.ladder.outcome import Outcome
 from experiments.ladder.pictures import contribution_figure, front_figure
 from experiments.ladder.results import Columns, contributions, front
 from experiments.ladder.runner import Done

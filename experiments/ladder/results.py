@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.ladder.bench import Outcome
 from experiments.ladder.cells import NONE, Cell
+from experiments.ladder.outcome import Outcome
 from experiments.ladder.settings import METHODS, Ladder
 from requery.episodes import CLEAN
 from requery.ranking.bootstrap import interval, resampled_means

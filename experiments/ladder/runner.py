@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from datamodules.base import RetrievalDataModule
-from experiments.ladder.bench import Bench, Outcome, shifted
+from experiments.ladder.bench import Bench, shifted
 from experiments.ladder.cells import Cell
+from experiments.ladder.outcome import Outcome, read_outcome, write_outcome
 from experiments.ladder.settings import TRAINED, Ladder
 from requery.episodes import Segment
-from requery.errors import RunError
 from requery.record import RunFolder
-from requery.task import RetrievalTask
-
-COST = b"requery_ms"
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ def run_cells(ladder: Ladder, folder: RunFolder, wanted: Sequence[Cell], budget:
     for number, cell in enumerate(wanted, 1):
         path = folder.path / cell.file
         if path.exists():
-            outcomes[cell] = read_cell(path)
+            outcomes[cell] = read_outcome(path)
             continue
         spent, expected = time.monotonic() - began, took.get((cell.task, cell.methods), 0.0)
         if budget is not None and spent + expected > budget:
@@ -64,7 +57,7 @@ def run_cells(ladder: Ladder, folder: RunFolder, wanted: Sequence[Cell], budget:
         started = time.monotonic()
         data = datas.setdefault((cell.task, cell.segment), shifted(ladder.tasks[cell.task], cell.segment))
         outcome = outcomes[cell] = _bench(ladder, cell, benches).run(cell.methods, data)
-        _write(folder, cell, outcome, ladder.tasks[cell.task].data.task("test"))
+        write_outcome(path, data.task("test").query_ids, outcome)
         took[cell.task, cell.methods] = time.monotonic() - started
         print(f"[{number}/{len(wanted)}] {line(ladder, cell, outcome)}", flush=True)
     return Done(outcomes, left_out)
@@ -85,40 +78,3 @@ def _bench(ladder: Ladder, cell: Cell, benches: dict[tuple[str, bool], Bench]) -
         assert encoder is not None
         benches[key] = Bench(settings, encoder, Path(ladder.cache), ladder.seed)
     return benches[key]
-
-
-def _write(folder: RunFolder, cell: Cell, outcome: Outcome, task: RetrievalTask) -> None:
-    import pyarrow as pa
-
-    columns: dict[str, Any] = {"query_id": pa.array(task.query_ids, pa.string())}
-    columns |= {name: pa.array(values.numpy()) for name, values in outcome.values.items()}
-    table = pa.table(columns).replace_schema_metadata({COST: json.dumps(outcome.ms).encode()})
-    from io import BytesIO
-
-    from pyarrow import parquet
-
-    from requery.files import atomic_bytes
-
-    sink = BytesIO()
-    parquet.write_table(table, sink)
-    path = folder.path / cell.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_bytes(path, sink.getvalue())
-
-
-def read_cell(path: Path) -> Outcome:
-    """Read what was kept of a cell.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        table = parquet.read_table(path)
-        ms = json.loads((table.schema.metadata or {})[COST])
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read ({error}); remove it, and it is run again") from error
-    names = [name for name in table.column_names if name != "query_id"]
-    return Outcome({name: torch.from_numpy(table[name].to_numpy().copy()) for name in names}, ms)

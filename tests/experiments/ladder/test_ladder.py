@@ -9,7 +9,7 @@ from datamodules.shapes import Families
 from experiments.ladder import runner
 from experiments.ladder.bench import Bench
 from experiments.ladder.command import main
-from experiments.ladder.runner import read_cell
+from experiments.ladder.outcome import read_outcome
 from lightning_modules import FeedbackModule, RESTModule
 from lightning_modules.retrieval import RetrievalModule
 from requery.adaptation import REST
@@ -36,7 +36,7 @@ def data_of(task, shift=None):
 
 
 def cell(folder, task, shift, method):
-    return read_cell(folder / "cells" / task / shift / f"{method}.parquet").values
+    return read_outcome(folder / "cells" / task / shift / f"{method}.parquet").values
 
 
 @pytest.fixture(scope="module")
