@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.study_file import Run, plan, read_study
-from requery.errors import ConfigError, RunError
+from requery.errors import RunError
 from requery.lock import release, reserved
 from requery.record import RunFolder, read
 
@@ -61,10 +61,14 @@ def execute(run: Run, fresh: bool = False, apart: bool = False) -> bool:
         RunError: a command that has processes of its own failed.
     """
     from experiments.cli import resolve
+    from experiments.config_file import load_yaml
+    from experiments.report.settings import require_same
 
     settings = resolve(run.commands[0], run.args(run.commands[0]))
     if not fresh and (run.folder / "config.yaml").exists():
-        _require_same(run.folder, settings)
+        holds = f"{run.folder} holds a run with other settings"
+        remedy = "give --fresh to replace it, or another --runs_root"
+        require_same(load_yaml(run.folder / "config.yaml"), settings, holds, remedy)
         if finished(run):
             return False
     with reserved(run.folder):  # by its name, so that no other study makes it either
@@ -111,18 +115,6 @@ def finished(run: Run) -> bool:
     if not (run.folder / ENDS[run.commands[-1]]).exists():
         return False
     return (read(run.folder).status or {}).get("state") == "finished"
-
-
-def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
-    from experiments.config_file import load_yaml
-    from experiments.report.settings import flatten
-
-    before, now = flatten(load_yaml(folder / "config.yaml")), flatten(dict(settings))
-    changed = [key for key in sorted(before | now) if before.get(key) != now.get(key)]
-    if changed:
-        shown = "; ".join(f"{key}: {before.get(key)} there, {now.get(key)} now" for key in changed[:5])
-        remedy = "give --fresh to replace it, or another --runs_root"
-        raise ConfigError(f"{folder} holds a run with other settings ({shown}); {remedy}")
 
 
 def summarise(folders: Sequence[Path], report: Path, baseline: str | None = None) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from datamodules.base import RetrievalDataModule
 from datamodules.shift import QueryShift
 from experiments.ladder.cells import segments
-from experiments.ladder.clock import Clock
+from experiments.ladder.clock import timed
 from experiments.ladder.outcome import Outcome
 from experiments.ladder.settings import ADAPTATION, EXPANSION, FEEDBACK, LadderTask
 from lightning_modules.retrieval import bar
@@ -93,8 +93,8 @@ class Bench:
             methods: of the settings'.
             data: of `shifted`.
         """
-        task, clock = data.task("test"), Clock()
-        queries, stages, adapter = self._flow(methods, data, clock)
+        task, cost = data.task("test"), CostMeter()
+        queries, stages, adapter = self._flow(methods, data, cost)
         try:
             ranking = run(queries, self.index, stages, task.qrels, task.query_ids)
         finally:
@@ -105,28 +105,29 @@ class Bench:
         metrics = dict.fromkeys((self.settings.metric, *task.protocol.metrics))
         values = {metric: per_query(metric, ranking, qrels).float()[place] for metric in metrics}
         if task.query_image is not None and adapter is None:
-            clock.seconds["encode"] += self.tower_seconds * task.n_queries  # its tokens came from the cache
-        return Outcome(values, {name: 1e3 * s / task.n_queries for name, s in clock.seconds.items()})
+            cost.add("encode", self.tower_seconds * task.n_queries)  # its tokens came from the cache
+        ms = {name: 1e3 * stage.seconds / task.n_queries for name, stage in cost.stages.items()}
+        return Outcome(values, ms)
 
     def _flow(
-        self, methods: frozenset[str], data: RetrievalDataModule, clock: Clock
+        self, methods: frozenset[str], data: RetrievalDataModule, cost: CostMeter
     ) -> tuple[list[QueryBatch], Stages, Adapter | None]:
         """The queries, the stages they go through, each timed, and the adapter to be reset afterwards."""
         task, adapter = data.task("test"), None
         queries = [QueryBatch.of(task, task.all_queries())]
-        stages = Stages(encode=clock.timed("encode", lambda batch: self.tasks.queries(task, batch)))
+        stages = Stages(encode=timed(cost, "encode", lambda batch: self.tasks.queries(task, batch)))
         if ADAPTATION in methods:
             adapter, source = self._adapter(task)
             queries, stages = streamed(*source, stages.encode)
             assert stages.adapt is not None
-            stages = replace(stages, adapt=clock.timed("adapt", stages.adapt))
+            stages = replace(stages, adapt=timed(cost, "adapt", stages.adapt))
         elif task.query_image is not None:
             self.tasks.features(task.images)  # before any time is taken
         if EXPANSION in methods:
-            stages = replace(stages, rewrite=(self._expansion(data, clock),))
+            stages = replace(stages, rewrite=(self._expansion(data, cost),))
         if FEEDBACK in methods:
-            stages = replace(stages, feedback=(clock.timed("feedback", self._feedback(data)),))
-        rank = clock.timed("search", stages.rank or self.index.rank)
+            stages = replace(stages, feedback=(timed(cost, "feedback", self._feedback(data)),))
+        rank = timed(cost, "search", stages.rank or self.index.rank)
         return queries, replace(stages, rank=rank), adapter
 
     @cached_property
@@ -155,7 +156,7 @@ class Bench:
         order = torch.from_numpy(permutation(self.seed, 0, task.n_queries))
         return adapter, (Arrival(adapter, own.batch_size), encoder, task, order)
 
-    def _expansion(self, data: RetrievalDataModule, clock: Clock) -> Callable[[QueryBatch], QueryBatch]:
+    def _expansion(self, data: RetrievalDataModule, cost: CostMeter) -> Callable[[QueryBatch], QueryBatch]:
         """Expands; it costs what the model took when it was asked, also where the store had the answer."""
         own, task = self.settings.expansion, data.task("test")
         assert own is not None
@@ -169,7 +170,7 @@ class Bench:
 
         def expand(queries: QueryBatch) -> QueryBatch:
             out = stage(queries)
-            clock.seconds["expand"] = sum(trace.seconds for trace in stage.traces.values())
+            cost.add("expand", sum(trace.seconds for trace in stage.traces.values()))
             return out
 
         return expand

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
+
+from requery.cost import CostMeter
 
 T = TypeVar("T")
 
 
-class Clock:
-    """Seconds by stage.
+def timed(cost: CostMeter, name: str, stage: T) -> T:
+    """A stage of the pipeline, whose time is added to `cost` under a name whenever it is called."""
 
-    Attributes:
-        seconds: by name.
-    """
+    def call(*args: Any) -> Any:
+        with cost.stage(name):
+            return cast("Callable[..., Any]", stage)(*args)
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def timed(self, name: str, stage: T) -> T:
-        """The stage, timed under a name."""
-
-        def call(*args: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return cast("Callable[..., Any]", stage)(*args)
-            finally:
-                self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
-
-        return cast("T", call)
+    return cast("T", call)

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from requery.errors import ConfigError
-
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -60,18 +58,15 @@ def _open(folder: Any, ladder: Any, plain: dict[str, Any]) -> None:
     """Make the folder, or go on in one with the same settings."""
     from experiments.config_file import load_yaml
     from experiments.ladder.settings import EXPERIMENT
-    from experiments.report.settings import flatten
+    from experiments.report.settings import require_same
     from requery.record import RunFolder
 
     if not folder.path.exists():
         RunFolder.create(ladder.runs_root, EXPERIMENT, ladder.name, plain)
         return
     folder.open()
-    before, now = flatten(load_yaml(folder.path / "config.yaml")), flatten(plain)
-    changed = [key for key in sorted(before | now) if before.get(key) != now.get(key)]
-    if changed:
-        shown = "; ".join(f"{key}: {before.get(key)} there, {now.get(key)} now" for key in changed[:5])
-        raise ConfigError(f"{folder.path} holds a ladder with other settings ({shown}); give another --name")
+    holds = f"{folder.path} holds a ladder with other settings"
+    require_same(load_yaml(folder.path / "config.yaml"), plain, holds, "give another --name")
 
 
 def seconds(text: str) -> float:

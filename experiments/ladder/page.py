@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from experiments import report
 from experiments.ladder.cells import Cell, named, segments
 from experiments.ladder.outcome import Outcome
 from experiments.ladder.pictures import contribution_figure, front_figure
@@ -19,6 +16,7 @@ from experiments.ladder.settings import Ladder, LadderTask
 from experiments.report.shifts import ShiftCell, ShiftTable
 from experiments.report.standalone import Figure
 from experiments.report.table import percent
+from experiments.report.templates import templates
 from requery.files import atomic_bytes
 from requery.ranking.compared import Compared
 from requery.ranking.contributions import subsets
@@ -64,13 +62,7 @@ def write_page(path: Path, ladder: Ladder, done: Done, compared: Mapping[str, Co
     Raises:
         RunError: the file cannot be written.
     """
-    environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, Path(report.__file__).parent]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(Path(__file__).parent)
     environment.filters.update(percent=percent)
     text = environment.get_template("ladder.html").render(
         name=ladder.name,

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from experiments.report import table
 from experiments.report.arms import sections
 from experiments.report.cost import cost_of, environment_facts, stage_names
@@ -14,9 +10,8 @@ from experiments.report.load import Loaded
 from experiments.report.pictures import Album
 from experiments.report.rows import MARKS
 from experiments.report.section import Options, view
+from experiments.report.templates import templates
 from requery.errors import ConfigError
-
-HERE = Path(__file__).parent
 
 
 def render(loaded: Loaded, options: Options = Options()) -> str:
@@ -38,13 +33,7 @@ def render(loaded: Loaded, options: Options = Options()) -> str:
     views = [view(section, options, album, found) for section in found]
     costs = [cost_of(arm) for arm in arms]
     shared, differing = environment_facts([run for section in found for run in section.runs])
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters.update(percent=table.percent, duration=table.duration)
     return environment.get_template("page.html").render(
         views=views,

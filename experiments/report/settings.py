@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from requery.errors import ConfigError
 from requery.record import RunRecord
 
 # Where a run was computed and what it is called do not make another arm; neither does its seed.
@@ -24,6 +25,25 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
         return {prefix: tree}
     parts = [flatten(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in tree.items()]
     return {key: value for part in parts for key, value in part.items()}
+
+
+def require_same(before: Mapping[str, Any], now: Mapping[str, Any], holds: str, remedy: str) -> None:
+    """Refuse to go on with other settings.
+
+    Args:
+        before: settings of what there is.
+        now: those asked for.
+        holds: what is where, such as `runs/a holds a run with other settings`.
+        remedy: what to do instead.
+
+    Raises:
+        ConfigError: they differ; names the first five.
+    """
+    old, new = flatten(dict(before)), flatten(dict(now))
+    changed = [key for key in sorted(old | new) if old.get(key) != new.get(key)]
+    if changed:
+        shown = "; ".join(f"{key}: {old.get(key)} there, {new.get(key)} now" for key in changed[:5])
+        raise ConfigError(f"{holds} ({shown}); {remedy}")
 
 
 def settings(run: RunRecord) -> dict[str, Any]:

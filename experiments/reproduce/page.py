@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from experiments.report.templates import templates
 from experiments.reproduce.show import folded, number, protocols, ran, verdict
 
 if TYPE_CHECKING:
@@ -17,12 +16,6 @@ HERE = Path(__file__).parent
 
 def render(result: Result) -> str:
     """Write the page."""
-    environment = Environment(
-        loader=FileSystemLoader([HERE, HERE.parent / "report"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(HERE)
     environment.filters.update(number=number, protocols=protocols, ran=ran, verdict=verdict)
     return environment.get_template("reproduce.html").render(result=result, lines=folded(result.cells))

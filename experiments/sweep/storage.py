@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -14,7 +13,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import SQLAlchemyError
 
-from experiments.report.settings import flatten
+from experiments.report.settings import require_same
 from experiments.sweep.file import Sweep
 from experiments.sweep.locking import await_lock
 from experiments.sweep.sampling import pruner
@@ -101,16 +100,9 @@ def open_study(
         )
     definition = json.loads(json.dumps({**sweep.definition(), "seed": seed}))
     if begun:
-        _require_same(study.user_attrs["definition"], definition, folder)
+        holds = f"{folder} holds another sweep"
+        require_same(study.user_attrs["definition"], definition, holds, "give the sweep another `name`")
     else:
         study.set_user_attr("definition", definition)
         study.set_user_attr("mark", mark or secrets.token_hex(8))
     return study
-
-
-def _require_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
-    old, new = flatten(before), flatten(now)
-    changed = [key for key in sorted(old | new) if old.get(key) != new.get(key)]
-    if changed:
-        shown = "; ".join(f"{key}: {old.get(key)} there, {new.get(key)} now" for key in changed[:5])
-        raise ConfigError(f"{folder} holds another sweep ({shown}); give the sweep another `name`")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from requery.expansion.retriever import Found
-
-RRF = 60.0
-"""The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
+from requery.index.hybrid import CONSTANT
 
 
 def fuse(
     rankings: Sequence[Sequence[int]], weights: Sequence[float] | None = None
 ) -> list[tuple[int, float]]:
-    """Reciprocal rank fusion: sum over rankings of w / (60 + rank), best first, ties by item.
+    """Reciprocal rank fusion of one query: sum over rankings of w / (60 + rank), best first, ties by item.
+
+    In float64, of rankings of any length; `requery.index.hybrid.fuse` takes whole lists of many queries.
 
     Args:
         rankings: items, best first.
@@ -25,7 +25,7 @@ def fuse(
     scores: dict[int, float] = {}
     for ranking, weight in zip(rankings, weights or [1.0] * len(rankings), strict=True):
         for rank, item in enumerate(ranking, 1):
-            scores[item] = scores.get(item, 0.0) + weight / (RRF + rank)
+            scores[item] = scores.get(item, 0.0) + weight / (CONSTANT + rank)
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
